@@ -1,0 +1,5 @@
+//! bellwether compiles annotated Avro schemas into Datadog monitoring.
+
+pub mod diag;
+pub mod model;
+pub mod schema;
