@@ -1,0 +1,413 @@
+//! Parameters of annotation kinds: their types, ranges and defaults, and the check of a given value.
+
+use serde_json::{Number, Value as Json};
+
+use crate::config::{is_metric_name, is_tag};
+use crate::diag::Code;
+use crate::schema::json::{Node, Value};
+
+/// One parameter of a kind.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: ParameterType,
+    /// Used when nobody gives it; null when there is no default.
+    pub default: Json,
+    /// Whether the annotation or the defaults must give it.
+    pub required: bool,
+    /// The least allowed value; for durations in seconds.
+    pub min: Option<f64>,
+    /// A value that must be exceeded.
+    pub above: Option<f64>,
+    /// The greatest allowed value; for durations in seconds.
+    pub max: Option<f64>,
+    /// The allowed values, where they are few.
+    pub values: Vec<Json>,
+    /// One line for people.
+    pub help: String,
+}
+
+/// What a parameter may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterType {
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// Text for people, several lines if need be.
+    Text,
+    /// One of a few words.
+    Choice,
+    /// A length of time such as `15m`, `4h`, `1d`, `1w`.
+    Duration,
+    /// One line that goes into a query; quotes are escaped there.
+    Query,
+    /// The key of a tag or an attribute.
+    TagKey,
+    /// A list of tag keys.
+    TagKeys,
+    /// A list of tags.
+    Tags,
+    /// Handles to notify: a text or a list of texts.
+    Handles,
+    /// The name of a metric.
+    MetricName,
+    /// Addresses joined by `&&`, `||`, `!` and parentheses.
+    Expression,
+}
+
+impl ParameterType {
+    const NAMES: &[(&str, Self)] = &[
+        ("integer", Self::Integer),
+        ("number", Self::Number),
+        ("boolean", Self::Boolean),
+        ("text", Self::Text),
+        ("choice", Self::Choice),
+        ("duration", Self::Duration),
+        ("query", Self::Query),
+        ("tag_key", Self::TagKey),
+        ("tag_keys", Self::TagKeys),
+        ("tags", Self::Tags),
+        ("handles", Self::Handles),
+        ("metric_name", Self::MetricName),
+        ("expression", Self::Expression),
+    ];
+
+    /// The type that catalog files call `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+    }
+
+    /// The names of all types, as catalog files write them.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(name, _)| *name)
+    }
+
+    /// The name that catalog files use.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Boolean => "true or false",
+            Self::Text => "a text",
+            Self::Choice => "one of the allowed values",
+            Self::Duration => "a duration such as \"15m\", \"4h\" or \"1d\"",
+            Self::Query => "a text of one line",
+            Self::TagKey => "a tag's key",
+            Self::TagKeys => "a list of tag keys",
+            Self::Tags => "a list of tags",
+            Self::Handles => "a text or a list of texts",
+            Self::MetricName => "a metric's name",
+            Self::Expression => "addresses joined by `&&`, `||` and `!`",
+        }
+    }
+}
+
+/// Why a value was refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// What kind of mistake it is.
+    pub code: Code,
+    /// The whole sentence.
+    pub message: String,
+    /// The remark under the value.
+    pub remark: String,
+}
+
+impl Parameter {
+    /// The value of `node` if this parameter may have it.
+    ///
+    /// # Errors
+    ///
+    /// The reason to refuse it.
+    pub fn check(&self, node: &Node) -> Result<Json, Refusal> {
+        if matches!(node.value, Value::Null) && !self.required {
+            return Ok(Json::Null);
+        }
+        let value = self.typed(node).map_err(|found| Refusal {
+            code: Code::ParameterType,
+            message: format!("`{}` must be {}", self.name, self.kind.expected()),
+            remark: found,
+        })?;
+        self.ranged(value)
+    }
+
+    fn typed(&self, node: &Node) -> Result<Json, String> {
+        let found = || format!("this is {}", node.type_name());
+        let text = || match &node.value {
+            Value::String(text) => Ok(text.as_str()),
+            _ => Err(found()),
+        };
+        let one_line = |text: &str| {
+            let control = text.chars().any(char::is_control);
+            if text.trim().is_empty() {
+                Err("this is empty".to_owned())
+            } else if control {
+                Err("this has a line break or another control character".to_owned())
+            } else {
+                Ok(Json::from(text.trim()))
+            }
+        };
+        match self.kind {
+            ParameterType::Integer => match node.value {
+                Value::Int(number) => Ok(number.into()),
+                // 4.0 is what some JSON writers make of 4.
+                Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                    Ok((number as i64).into())
+                }
+                _ => Err(found()),
+            },
+            ParameterType::Number => match node.value {
+                Value::Int(number) => Ok(number.into()),
+                Value::Float(number) => {
+                    number_value(number).ok_or_else(|| "this is no finite number".to_owned())
+                }
+                _ => Err(found()),
+            },
+            ParameterType::Boolean => match node.value {
+                Value::Bool(flag) => Ok(flag.into()),
+                _ => Err(found()),
+            },
+            ParameterType::Text => text().map(Json::from),
+            ParameterType::Choice => text().map(Json::from),
+            ParameterType::Duration => {
+                let text = text()?;
+                seconds(text).map(|_| Json::from(text)).ok_or_else(|| "this is no duration".to_owned())
+            }
+            ParameterType::Query | ParameterType::Expression => one_line(text()?),
+            ParameterType::TagKey => tag_key(text()?),
+            ParameterType::MetricName => {
+                let text = text()?;
+                is_metric_name(text).then(|| Json::from(text)).ok_or_else(|| {
+                    "a letter, then letters, digits, `_` and `.`, at most 200 characters".to_owned()
+                })
+            }
+            ParameterType::TagKeys => self.list(node, tag_key),
+            ParameterType::Tags => self.list(node, |text| {
+                if text.starts_with("bellwether:") || text.starts_with("bellwether_rev:") {
+                    return Err(format!("`{text}` is set by bellwether alone"));
+                }
+                is_tag(text).then(|| Json::from(text)).ok_or_else(|| format!("`{text}` is not a tag"))
+            }),
+            ParameterType::Handles => match &node.value {
+                Value::String(text) => Ok(Json::Array(vec![handle(text)?.into()])),
+                _ => self.list(node, |text| handle(text).map(Json::from)),
+            },
+        }
+    }
+
+    fn list(&self, node: &Node, item: impl Fn(&str) -> Result<Json, String>) -> Result<Json, String> {
+        let Value::Array(items) = &node.value else {
+            return Err(format!("this is {}", node.type_name()));
+        };
+        let items = items.iter().map(|node| match &node.value {
+            Value::String(text) => item(text),
+            _ => Err(format!("this has {} in it", node.type_name())),
+        });
+        items.collect::<Result<Vec<_>, _>>().map(Json::Array)
+    }
+
+    fn ranged(&self, value: Json) -> Result<Json, Refusal> {
+        let refuse =
+            |message: String, remark: String| Err(Refusal { code: Code::ParameterRange, message, remark });
+        if !self.values.is_empty() && !self.values.iter().any(|allowed| same(allowed, &value)) {
+            let allowed: Vec<String> = self.values.iter().map(plain).collect();
+            return refuse(
+                format!("`{}` cannot be {}", self.name, plain(&value)),
+                format!("one of {}", allowed.join(", ")),
+            );
+        }
+        let number = match (self.kind, &value) {
+            (ParameterType::Duration, Json::String(text)) => seconds(text).map(|s| s as f64),
+            (_, value) => value.as_f64(),
+        };
+        let unit = |bound: f64| match self.kind {
+            ParameterType::Duration => duration_text(bound as u64),
+            _ => plain(&number_value(bound).unwrap_or(Json::Null)),
+        };
+        let Some(number) = number else { return Ok(value) };
+        let out_of_range = format!("`{}` is out of range", self.name);
+        if let Some(min) = self.min.filter(|min| number < *min) {
+            return refuse(out_of_range, format!("below the minimum of {}", unit(min)));
+        }
+        if let Some(above) = self.above.filter(|above| number <= *above) {
+            return refuse(out_of_range, format!("must be above {}", unit(above)));
+        }
+        if let Some(max) = self.max.filter(|max| number > *max) {
+            return refuse(out_of_range, format!("above the maximum of {}", unit(max)));
+        }
+        Ok(value)
+    }
+
+    /// The allowed range or values in words, empty when anything goes.
+    pub fn range_text(&self) -> String {
+        let bound = |bound: f64| match self.kind {
+            ParameterType::Duration => duration_text(bound as u64),
+            _ => plain(&number_value(bound).unwrap_or(Json::Null)),
+        };
+        if !self.values.is_empty() {
+            return self.values.iter().map(plain).collect::<Vec<_>>().join(", ");
+        }
+        match (self.min, self.above, self.max) {
+            (Some(min), _, Some(max)) => format!("{} to {}", bound(min), bound(max)),
+            (_, Some(above), Some(max)) => format!("above {}, to {}", bound(above), bound(max)),
+            (Some(min), _, None) => format!("{} or more", bound(min)),
+            (_, Some(above), None) => format!("above {}", bound(above)),
+            (None, None, Some(max)) => format!("up to {}", bound(max)),
+            (None, None, None) => String::new(),
+        }
+    }
+}
+
+fn same(a: &Json, b: &Json) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// A JSON value as people write it: texts without quotes.
+pub fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// A finite number as JSON, whole numbers without a fraction.
+pub fn number_value(number: f64) -> Option<Json> {
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        Some((number as i64).into())
+    } else {
+        Number::from_f64(number).map(Json::Number)
+    }
+}
+
+fn tag_key(text: &str) -> Result<Json, String> {
+    let fine = !text.is_empty()
+        && text.len() <= 200
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '@')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./@".contains(c));
+    fine.then(|| Json::from(text)).ok_or_else(|| format!("`{text}` is not a tag's key"))
+}
+
+/// A handle as Datadog writes it, `@slack-cart-alerts`.
+///
+/// `cart-alerts` and `#cart-alerts` mean a Slack channel. A name that starts with the prefix of one of
+/// Datadog's integrations keeps it, and an e-mail address stays what it is.
+///
+/// # Errors
+///
+/// When Datadog would not take the text for one handle.
+pub fn handle(text: &str) -> Result<String, String> {
+    const INTEGRATIONS: &[&str] = &[
+        "slack-",
+        "pagerduty-",
+        "pagerduty",
+        "opsgenie-",
+        "webhook-",
+        "teams-",
+        "hangouts-",
+        "servicenow-",
+        "jira-",
+        "case-",
+        "team-",
+        "oncall-",
+        "sns-",
+        "victorops-",
+        "workflow-",
+        "incident-",
+        "all",
+        "here",
+    ];
+    let trimmed = text.trim();
+    let explicit = trimmed.strip_prefix('@');
+    let (name, is_channel) = match trimmed.strip_prefix('#') {
+        Some(channel) => (channel, true),
+        None => (explicit.unwrap_or(trimmed), false),
+    };
+    let fine = |c: char| c.is_alphanumeric() || "_-.@+/".contains(c);
+    if name.is_empty() || !name.chars().all(fine) || !name.starts_with(char::is_alphanumeric) {
+        return Err(format!("`{text}` is not a handle"));
+    }
+    let known = name.contains('@')
+        || INTEGRATIONS.iter().any(|prefix| match prefix.strip_suffix('-') {
+            Some(_) => name.starts_with(prefix),
+            None => name == *prefix,
+        });
+    Ok(match (is_channel, known, explicit.is_some()) {
+        (true, _, _) => format!("@slack-{}", name.strip_prefix("slack-").unwrap_or(name)),
+        (false, true, _) | (false, false, true) => format!("@{name}"),
+        (false, false, false) => format!("@slack-{name}"),
+    })
+}
+
+/// The seconds of a duration such as `15m`.
+pub fn seconds(text: &str) -> Option<u64> {
+    let unit = text.chars().last()?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - unit.len_utf8()];
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let number: u64 = plain.then(|| digits.parse().ok()).flatten()?;
+    (number > 0).then(|| number.checked_mul(factor)).flatten()
+}
+
+/// Seconds as a duration in the largest unit that divides them.
+pub fn duration_text(seconds: u64) -> String {
+    let units = [(604_800, 'w'), (86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    match units.into_iter().find(|(factor, _)| seconds >= *factor && seconds.is_multiple_of(*factor)) {
+        Some((factor, unit)) => format!("{}{unit}", seconds / factor),
+        None => format!("{seconds}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_usual_spelling_of_a_channel_becomes_its_handle() {
+        for (written, handle_) in [
+            ("cart-alerts", "@slack-cart-alerts"),
+            ("slack-cart-alerts", "@slack-cart-alerts"),
+            ("@slack-cart-alerts", "@slack-cart-alerts"),
+            ("#cart-alerts", "@slack-cart-alerts"),
+            ("@pagerduty-x", "@pagerduty-x"),
+            ("jane@example.com", "@jane@example.com"),
+            ("@jane@example.com", "@jane@example.com"),
+            (" @some-team ", "@some-team"),
+        ] {
+            assert_eq!(handle(written).as_deref(), Ok(handle_), "{written}");
+        }
+        for wrong in ["", "@", "two words", "a,b", "#"] {
+            assert!(handle(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_a_whole_number_and_a_unit() {
+        assert_eq!(seconds("15m"), Some(900));
+        assert_eq!(seconds("1w"), Some(604_800));
+        for wrong in ["", "m", "0m", "-1m", "1.5h", "15", "15 m", "1y", "99999999999999999999w", "15µ"] {
+            assert_eq!(seconds(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(duration_text(900), "15m");
+        assert_eq!(duration_text(90), "90s");
+    }
+}
