@@ -1,0 +1,206 @@
+//! The three-way comparison of one resource, field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::model::Document;
+use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves};
+
+/// What was last applied, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub enum Base<'d> {
+    /// This document.
+    Known(&'d Document),
+    /// What is live now: its rev tag proves that nobody edited it since.
+    Live,
+    /// What the schemas ask for: the rev tag proves that they have not changed since.
+    Desired,
+    /// Both sides changed, and the snapshot that would tell how is gone.
+    Unknown,
+}
+
+/// Who changed a field since it was last applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangedBy {
+    /// The schemas.
+    Schema,
+    /// Somebody in Datadog.
+    Datadog,
+    /// Both, to different values.
+    Both,
+}
+
+/// A field in which the desired and the live document differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldDifference {
+    /// The path, `options.thresholds.critical`.
+    pub path: String,
+    /// What was last applied, where known; null is "not set".
+    pub base: Option<Value>,
+    /// What is live; null is "not set".
+    pub live: Value,
+    /// What the schemas ask for; null is "not set".
+    pub desired: Value,
+    /// Who changed it.
+    pub changed_by: ChangedBy,
+}
+
+/// The differences between two documents, over the fields that we set or have set before.
+pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<FieldDifference> {
+    let mut paths: BTreeSet<String> = leaves(desired).into_keys().collect();
+    match base {
+        // What was applied and is no longer asked for has to go.
+        Base::Known(applied) => paths.extend(leaves(applied).into_keys()),
+        // All that is live was applied by us, but for what Datadog adds by itself.
+        Base::Live => {
+            paths.extend(
+                leaves(live).into_keys().filter(|path| path.starts_with("options.") || is_declarable(path)),
+            );
+        }
+        Base::Desired | Base::Unknown => {}
+    }
+    let mut differences = Vec::new();
+    for path in paths.into_iter().filter(|path| !is_ignored(path)) {
+        let (wanted, found) = if path == "tags" {
+            tags(desired, live, base)
+        } else {
+            (canonical(desired, &path), canonical(live, &path))
+        };
+        if wanted == found {
+            continue;
+        }
+        let before = match base {
+            Base::Known(applied) if path == "tags" => Some(own_tags(applied)),
+            Base::Known(applied) => Some(canonical(applied, &path)),
+            Base::Live => Some(found.clone()),
+            Base::Desired => Some(wanted.clone()),
+            Base::Unknown => None,
+        };
+        let changed_by = match &before {
+            None => ChangedBy::Both,
+            Some(before) => match (*before == wanted, *before == found) {
+                (true, _) => ChangedBy::Datadog,
+                (false, true) => ChangedBy::Schema,
+                (false, false) => ChangedBy::Both,
+            },
+        };
+        // What people read is the value as it stands there, not its canonical form.
+        let shown = |document: &Document, canonical: Option<Value>| match path.as_str() {
+            "tags" => canonical.unwrap_or(Value::Null),
+            _ => canonical.or_else(|| at(document, &path).cloned()).unwrap_or(Value::Null),
+        };
+        differences.push(FieldDifference {
+            base: before.map(|value| value.unwrap_or(Value::Null)),
+            live: shown(live, found),
+            desired: shown(desired, wanted),
+            changed_by,
+            path,
+        });
+    }
+    differences
+}
+
+/// Top-level fields that a schema may declare and Datadog does not fill in by itself.
+fn is_declarable(path: &str) -> bool {
+    matches!(path, "priority" | "restricted_roles" | "assets" | "draft_status")
+}
+
+/// The tags that count: ours, and of the live ones those that we set now or before.
+fn tags(desired: &Document, live: &Document, base: Base<'_>) -> (Option<Value>, Option<Value>) {
+    let wanted = tag_set(desired);
+    let before = match base {
+        Base::Known(applied) => tag_set(applied),
+        Base::Live => tag_set(live),
+        Base::Desired | Base::Unknown => BTreeSet::new(),
+    };
+    let found: BTreeSet<String> =
+        tag_set(live).into_iter().filter(|tag| wanted.contains(tag) || before.contains(tag)).collect();
+    (Some(Value::from_iter(wanted)), Some(Value::from_iter(found)))
+}
+
+fn own_tags(document: &Document) -> Option<Value> {
+    Some(Value::from_iter(tag_set(document)))
+}
+
+/// The tags without bellwether's own book-keeping, which follows from identity and is never a difference.
+fn tag_set(document: &Document) -> BTreeSet<String> {
+    let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
+    tags.filter_map(Value::as_str)
+        .filter(|tag| !tag.starts_with(ADDRESS_TAG) && !tag.starts_with(REV_TAG))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The fields of a document by path, as they stand, without those that are never compared; for display.
+pub fn shown_fields(document: &Document) -> BTreeMap<String, Value> {
+    leaves(document)
+        .into_iter()
+        .filter(|(path, value)| !is_ignored(path) && !value.is_null())
+        .map(|(path, value)| (path, value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn document(value: Value) -> Document {
+        value.as_object().unwrap().clone()
+    }
+
+    fn one(desired: Value, live: Value, base: Value) -> Vec<(String, ChangedBy)> {
+        let (desired, live, base) = (document(desired), document(live), document(base));
+        let differences = compare(&desired, &live, Base::Known(&base));
+        differences.into_iter().map(|d| (d.path, d.changed_by)).collect()
+    }
+
+    #[test]
+    fn the_base_tells_who_changed_a_field() {
+        let name = |name: &str| json!({"name": name});
+        assert_eq!(one(name("b"), name("a"), name("a")), [("name".to_owned(), ChangedBy::Schema)]);
+        assert_eq!(one(name("a"), name("b"), name("a")), [("name".to_owned(), ChangedBy::Datadog)]);
+        assert_eq!(one(name("b"), name("c"), name("a")), [("name".to_owned(), ChangedBy::Both)]);
+        assert_eq!(one(name("b"), name("b"), name("a")), []);
+    }
+
+    #[test]
+    fn fields_that_nobody_set_are_not_compared() {
+        let live = json!({"name": "a", "options": {"avalanche_window": 20, "renotify_occurrences": 3}, "new_field": 1});
+        assert_eq!(one(json!({"name": "a"}), live, json!({"name": "a"})), []);
+    }
+
+    #[test]
+    fn what_is_no_longer_asked_for_is_a_difference() {
+        let with = json!({"options": {"renotify_interval": 60}});
+        assert_eq!(
+            one(json!({"options": {}}), with.clone(), with),
+            [("options.renotify_interval".to_owned(), ChangedBy::Schema)]
+        );
+    }
+
+    #[test]
+    fn foreign_tags_are_no_difference_and_lost_ones_are() {
+        let tags = |tags: &[&str]| json!({"tags": tags});
+        assert_eq!(
+            one(tags(&["a"]), tags(&["x", "a", "bellwether:q", "bellwether_rev:1"]), tags(&["a"])),
+            []
+        );
+        assert_eq!(one(tags(&["a"]), tags(&["x"]), tags(&["a"])), [("tags".to_owned(), ChangedBy::Datadog)]);
+        assert_eq!(
+            one(tags(&["a"]), tags(&["a", "b"]), tags(&["a", "b"])),
+            [("tags".to_owned(), ChangedBy::Schema)]
+        );
+    }
+
+    #[test]
+    fn without_a_base_a_difference_is_nobodys_alone() {
+        let differences =
+            compare(&document(json!({"name": "a"})), &document(json!({"name": "b"})), Base::Unknown);
+        assert_eq!(differences[0].changed_by, ChangedBy::Both);
+        assert_eq!(differences[0].base, None);
+    }
+}

@@ -1,0 +1,273 @@
+//! One form for everything that Datadog takes for the same: applied to both sides before they are compared.
+//!
+//! A document is seen as its *leaves*: top-level fields, options one by one, thresholds one by one. Pure.
+
+mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use self::table::Treatment;
+use crate::catalog::number_value;
+use crate::model::{Document, Rev};
+use crate::query;
+
+/// The tag that holds the address.
+pub const ADDRESS_TAG: &str = "bellwether:";
+/// The tag that holds the hash of what was last applied.
+pub const REV_TAG: &str = "bellwether_rev:";
+
+static TABLE: LazyLock<HashMap<&'static str, Vec<Treatment>>> =
+    LazyLock::new(|| table::rows().into_iter().map(|row| (row.path, row.treatments)).collect());
+
+/// Objects that are compared key by key; every other value is compared as a whole.
+const OPEN: &[&str] =
+    &["options", "options.thresholds", "options.threshold_windows", "metadata", "tag_configuration"];
+
+/// Whether the field at this path is never compared and never sent.
+pub fn is_ignored(path: &str) -> bool {
+    TABLE.get(path).is_some_and(|treatments| treatments.contains(&Treatment::Ignore))
+}
+
+/// The leaves of a document by path, null ones included.
+pub fn leaves(document: &Document) -> BTreeMap<String, &Value> {
+    let mut leaves = BTreeMap::new();
+    collect(document, "", &mut leaves);
+    leaves
+}
+
+fn collect<'d>(object: &'d Document, prefix: &str, leaves: &mut BTreeMap<String, &'d Value>) {
+    for (key, value) in object {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Object(inner) if OPEN.contains(&path.as_str()) => collect(inner, &path, leaves),
+            _ => {
+                leaves.insert(path, value);
+            }
+        }
+    }
+}
+
+/// The value at a path of leaves.
+pub fn at<'d>(document: &'d Document, path: &str) -> Option<&'d Value> {
+    let mut steps = path.splitn(3, '.');
+    let first = document.get(steps.next()?)?;
+    steps.try_fold(first, |value, step| value.get(step))
+}
+
+/// Puts a value at a path of leaves, making the objects on the way.
+pub fn put(document: &mut Document, path: &str, value: Value) {
+    match path.split_once('.') {
+        Some((first, rest))
+            if OPEN.contains(&first) || first == "thresholds" || first == "threshold_windows" =>
+        {
+            let inner = document.entry(first.to_owned()).or_insert_with(|| Value::Object(Map::new()));
+            if !inner.is_object() {
+                *inner = Value::Object(Map::new());
+            }
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+        _ => {
+            document.insert(path.to_owned(), value);
+        }
+    }
+}
+
+/// The value at `path` of `document` in the form in which it is compared; `None` is "not set, or as if it were not".
+pub fn canonical(document: &Document, path: &str) -> Option<Value> {
+    canonical_value(document, path, at(document, path))
+}
+
+fn canonical_value(document: &Document, path: &str, value: Option<&Value>) -> Option<Value> {
+    let treatments = TABLE.get(path).map_or(&[][..], Vec::as_slice);
+    let keeps_null = treatments.iter().any(|t| matches!(t, Treatment::DefaultButNotNull(_)));
+    let mut value = match value {
+        None => None,
+        Some(Value::Null) if !keeps_null => None,
+        Some(value) => Some(plain_numbers(value)),
+    };
+    for treatment in treatments {
+        value = match (treatment, value) {
+            (Treatment::Ignore, _) => return None,
+            (Treatment::OnlyIf(condition), value) => {
+                let on = match at(document, condition) {
+                    None | Some(Value::Null) => false,
+                    Some(Value::Bool(flag)) => *flag,
+                    Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+                    Some(_) => true,
+                };
+                value.filter(|_| on)
+            }
+            (_, None) => None,
+            (Treatment::Trim, Some(Value::String(text))) => Some(Value::from(text.trim())),
+            (Treatment::Set, Some(Value::Array(mut items))) => {
+                items.sort_by_cached_key(Value::to_string);
+                items.dedup();
+                Some(Value::Array(items))
+            }
+            (Treatment::Default(default) | Treatment::DefaultButNotNull(default), Some(value)) => {
+                (value != plain_numbers(default)).then_some(value)
+            }
+            (Treatment::Alias(one, other), Some(Value::String(text))) if text == *one => {
+                Some(Value::from(*other))
+            }
+            (Treatment::OnlyKeys(keys), Some(Value::Array(items))) => {
+                Some(items.into_iter().map(|item| only(item, keys)).collect())
+            }
+            (Treatment::ThresholdOfQuery, Some(value)) => {
+                let query = document.get("query").and_then(Value::as_str).unwrap_or_default();
+                let implied = query::comparison(query).map(|comparison| comparison.threshold);
+                (implied.is_none() || implied != value.as_f64()).then_some(value)
+            }
+            (_, value) => value,
+        };
+    }
+    value
+}
+
+fn only(item: Value, keys: &[&str]) -> Value {
+    match item {
+        Value::Object(object) => Value::Object(
+            object
+                .into_iter()
+                .filter(|(key, value)| keys.contains(&key.as_str()) && !value.is_null())
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// Numbers in one notation: `2` for `2.0`.
+fn plain_numbers(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.as_f64().and_then(number_value).unwrap_or_else(|| value.clone()),
+        Value::Array(items) => items.iter().map(plain_numbers).collect(),
+        Value::Object(object) => {
+            object.iter().map(|(key, value)| (key.clone(), plain_numbers(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The hash of a document in canonical form, over all it sets, without the rev tag itself.
+pub fn rev(document: &Document) -> Rev {
+    let mut hasher = Sha256::new();
+    for path in leaves(document).into_keys() {
+        let Some(mut value) = canonical(document, &path) else { continue };
+        if path == "tags"
+            && let Value::Array(tags) = &mut value
+        {
+            tags.retain(|tag| !tag.as_str().is_some_and(|tag| tag.starts_with(REV_TAG)));
+        }
+        hasher.update(path.as_bytes());
+        hasher.update([0]);
+        hasher.update(value.to_string().as_bytes());
+        hasher.update([0]);
+    }
+    let mut hex = hex(&hasher.finalize());
+    hex.truncate(12);
+    Rev(hex)
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn document(value: Value) -> Document {
+        value.as_object().unwrap().clone()
+    }
+
+    /// Each pair is one thing to Datadog: what is sent, and what comes back.
+    #[test]
+    fn what_datadog_rewrites_is_the_same_to_us() {
+        for (path, sent, answered) in [
+            ("name", json!({"name": " n "}), json!({"name": "n"})),
+            ("query", json!({"query": "\nq \n"}), json!({"query": "q"})),
+            ("message", json!({"message": ""}), json!({})),
+            ("type", json!({"type": "metric alert"}), json!({"type": "query alert"})),
+            ("priority", json!({"priority": 0}), json!({"priority": null})),
+            ("tags", json!({"tags": ["b:1", "a:1", "b:1"]}), json!({"tags": ["a:1", "b:1"]})),
+            (
+                "options.thresholds.critical",
+                json!({"options": {"thresholds": {"critical": 2}}}),
+                json!({"options": {"thresholds": {"critical": 2.0}}}),
+            ),
+            (
+                "options.thresholds.warning",
+                json!({"options": {"thresholds": {"warning": null}}}),
+                json!({"options": {}}),
+            ),
+            (
+                "options.thresholds.critical",
+                json!({"query": "q > 2", "options": {"thresholds": {"critical": 2}}}),
+                json!({"query": "q > 2", "options": {}}),
+            ),
+            ("options.notify_audit", json!({"options": {"notify_audit": false}}), json!({"options": {}})),
+            ("options.include_tags", json!({}), json!({"options": {"include_tags": true}})),
+            ("options.new_host_delay", json!({}), json!({"options": {"new_host_delay": 300}})),
+            (
+                "options.no_data_timeframe",
+                json!({"options": {"no_data_timeframe": 10, "notify_no_data": false}}),
+                json!({"options": {"notify_no_data": false}}),
+            ),
+            ("options.silenced", json!({}), json!({"options": {"silenced": {"*": 1_685_394_919}}})),
+            (
+                "options.on_missing_data",
+                json!({"options": {"on_missing_data": "default"}}),
+                json!({"options": {}}),
+            ),
+            (
+                "assets",
+                json!({"assets": [{"category": "runbook", "name": "R", "url": "u"}]}),
+                json!({"assets": [{"category": "runbook", "name": "R", "url": "u", "monitor_id": 1, "template_variables": {}, "options": {}, "resource_key": null}]}),
+            ),
+            ("draft_status", json!({"draft_status": "published"}), json!({})),
+        ] {
+            let (sent, answered) = (document(sent), document(answered));
+            assert_eq!(canonical(&sent, path), canonical(&answered, path), "{path}: {sent:?} {answered:?}");
+        }
+    }
+
+    #[test]
+    fn zeros_that_mean_something_are_kept() {
+        for (path, zero) in [
+            ("options.new_host_delay", json!({"options": {"new_host_delay": 0}})),
+            ("options.new_group_delay", json!({"options": {"new_group_delay": 0}})),
+            ("options.thresholds.critical", json!({"options": {"thresholds": {"critical": 0}}})),
+        ] {
+            let with = canonical(&document(zero), path);
+            assert_eq!(with, Some(json!(0)), "{path}");
+            assert_ne!(with, canonical(&Document::new(), path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_rev_does_not_depend_on_how_a_thing_is_written() {
+        let one = document(
+            json!({"name": "n", "tags": ["a", "b"], "options": {"timeout_h": 0, "thresholds": {"critical": 1}}}),
+        );
+        let other = document(
+            json!({"options": {"thresholds": {"critical": 1.0}}, "tags": ["b", "bellwether_rev:x", "a"], "name": "n "}),
+        );
+        assert_eq!(rev(&one), rev(&other));
+        assert_eq!(rev(&one).0.len(), 12);
+        let changed = document(json!({"name": "m", "tags": ["a", "b"]}));
+        assert_ne!(rev(&one), rev(&changed));
+    }
+}
