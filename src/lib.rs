@@ -7,6 +7,7 @@ pub mod diag;
 pub mod diff;
 pub mod model;
 pub mod normalise;
+pub mod plan;
 pub mod query;
 pub mod schema;
 pub mod suggest;

@@ -13,8 +13,10 @@ use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves};
 pub enum Base<'d> {
     /// This document.
     Known(&'d Document),
-    /// What is live now: its rev tag proves that nobody edited it since.
+    /// What is live now, as a whole: its rev tag proves that nobody edited it since.
     Live,
+    /// What is live now in the fields that the schemas ask for: the rev tag proves that nobody edited those.
+    LiveInOurFields,
     /// What the schemas ask for: the rev tag proves that they have not changed since.
     Desired,
     /// Both sides changed, and the snapshot that would tell how is gone.
@@ -60,7 +62,7 @@ pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<Field
                 leaves(live).into_keys().filter(|path| path.starts_with("options.") || is_declarable(path)),
             );
         }
-        Base::Desired | Base::Unknown => {}
+        Base::LiveInOurFields | Base::Desired | Base::Unknown => {}
     }
     let mut differences = Vec::new();
     for path in paths.into_iter().filter(|path| !is_ignored(path)) {
@@ -75,7 +77,7 @@ pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<Field
         let before = match base {
             Base::Known(applied) if path == "tags" => Some(own_tags(applied)),
             Base::Known(applied) => Some(canonical(applied, &path)),
-            Base::Live => Some(found.clone()),
+            Base::Live | Base::LiveInOurFields => Some(found.clone()),
             Base::Desired => Some(wanted.clone()),
             Base::Unknown => None,
         };
@@ -114,7 +116,7 @@ fn tags(desired: &Document, live: &Document, base: Base<'_>) -> (Option<Value>, 
     let before = match base {
         Base::Known(applied) => tag_set(applied),
         Base::Live => tag_set(live),
-        Base::Desired | Base::Unknown => BTreeSet::new(),
+        Base::LiveInOurFields | Base::Desired | Base::Unknown => BTreeSet::new(),
     };
     let found: BTreeSet<String> =
         tag_set(live).into_iter().filter(|tag| wanted.contains(tag) || before.contains(tag)).collect();

@@ -175,6 +175,27 @@ pub fn rev(document: &Document) -> Rev {
     Rev(hex)
 }
 
+/// `live` without the fields that nobody can have applied: those that Datadog adds by itself.
+pub fn applicable(live: &Document) -> Document {
+    let ours = |path: &str| {
+        path.starts_with("options.")
+            || matches!(path, "type" | "name" | "query" | "message" | "tags" | "priority")
+            || matches!(path, "restricted_roles" | "assets" | "draft_status")
+    };
+    pick(live, leaves(live).into_keys().filter(|path| ours(path)))
+}
+
+/// The values of `document` at `paths`, and nothing else.
+pub fn pick(document: &Document, paths: impl IntoIterator<Item = String>) -> Document {
+    let mut picked = Document::new();
+    for path in paths {
+        if let Some(value) = at(document, &path) {
+            put(&mut picked, &path, value.clone());
+        }
+    }
+    picked
+}
+
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {

@@ -1,0 +1,50 @@
+//! What was last applied to a monitor: from the snapshot, or proved by the rev tag when the snapshot is lost.
+
+use crate::compile::Node;
+use crate::diff::Base;
+use crate::model::{Applied, Document, LiveMonitor, Rev};
+use crate::normalise::{REV_TAG, applicable, leaves, pick, rev};
+
+/// The rev tag of a live monitor.
+pub fn live_rev(live: &LiveMonitor) -> Option<Rev> {
+    live.tags.iter().find_map(|tag| tag.strip_prefix(REV_TAG)).map(|text| Rev(text.to_owned()))
+}
+
+/// The base of the three-way comparison of one monitor.
+///
+/// `desired` is the compiled document, `document` the live one.
+pub fn of<'d>(
+    node: &Node,
+    desired_rev: &Rev,
+    live: &LiveMonitor,
+    document: &Document,
+    applied: Option<&'d Applied>,
+) -> Base<'d> {
+    let Some(tagged) = live_rev(live) else {
+        // Nobody applied this monitor yet, or its tag was removed.
+        return applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
+    };
+    if let Some(applied) = applied.filter(|applied| applied.rev == tagged) {
+        return Base::Known(&applied.document);
+    }
+    if *desired_rev == tagged {
+        return Base::Desired;
+    }
+    if rev(&applicable(document)) == tagged {
+        return Base::Live;
+    }
+    if rev(&in_our_fields(&node.document, document)) == tagged {
+        return Base::LiveInOurFields;
+    }
+    Base::Unknown
+}
+
+/// The live document in the fields and tags that the schemas ask for.
+fn in_our_fields(desired: &Document, live: &Document) -> Document {
+    let mut picked = pick(live, leaves(desired).into_keys());
+    let wanted = desired.get("tags").and_then(|tags| tags.as_array());
+    if let (Some(wanted), Some(serde_json::Value::Array(tags))) = (wanted, picked.get_mut("tags")) {
+        tags.retain(|tag| wanted.contains(tag));
+    }
+    picked
+}

@@ -1,0 +1,144 @@
+//! Which live monitor is which desired one.
+//!
+//! The address tag decides; then the addresses of the record's aliases; then, for monitors without an address
+//! tag, the name. A monitor without the owner tag is not even in the snapshot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use crate::compile::{DesiredGraph, Node, ResourceKind};
+use crate::model::{Address, Applied, LiveMonitor, MonitorId};
+use crate::normalise::ADDRESS_TAG;
+
+/// Which live monitor is which desired one.
+#[derive(Debug, Default)]
+pub struct Matching<'s> {
+    /// The live monitor of each desired address that has one.
+    pub matched: BTreeMap<&'s Address, Matched<'s>>,
+    /// Live monitors whose address nobody asks for any more.
+    pub orphans: Vec<(Address, &'s LiveMonitor)>,
+    /// Live monitors that carry the address of another one: copies made in Datadog.
+    pub clones: Vec<(Address, MonitorId)>,
+}
+
+/// A live monitor and how it was found.
+#[derive(Debug, Clone)]
+pub struct Matched<'s> {
+    /// The live monitor.
+    pub live: &'s LiveMonitor,
+    /// How it was found.
+    pub how: How,
+}
+
+/// How a live monitor was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum How {
+    /// By its address.
+    Address,
+    /// By a former address.
+    Renamed(Address),
+    /// By its name: it has no address tag.
+    Name,
+}
+
+/// The address that a live monitor's tags give, if any.
+pub fn address_of(live: &LiveMonitor) -> Option<Address> {
+    live.tags.iter().find_map(|tag| tag.strip_prefix(ADDRESS_TAG)).and_then(|text| Address::parse(text).ok())
+}
+
+/// Matches the monitors of `graph` with those of a snapshot.
+pub fn match_monitors<'s>(
+    graph: &'s DesiredGraph,
+    monitors: &'s [LiveMonitor],
+    applied: &BTreeMap<Address, Applied>,
+) -> Matching<'s> {
+    let mut by_address: BTreeMap<Address, Vec<&LiveMonitor>> = BTreeMap::new();
+    let mut by_name: HashMap<&str, Vec<&LiveMonitor>> = HashMap::new();
+    for live in monitors {
+        match address_of(live) {
+            Some(address) => by_address.entry(address).or_default().push(live),
+            None => by_name.entry(live.name.trim()).or_default().push(live),
+        }
+    }
+    let mut matching = Matching::default();
+    // One live monitor per address: the one that we know, else the oldest. The others are copies.
+    let mut owners: BTreeMap<Address, &LiveMonitor> = BTreeMap::new();
+    for (address, candidates) in by_address {
+        let known = applied.get(&address).and_then(|applied| applied.id);
+        let owner = candidates
+            .iter()
+            .find(|live| Some(live.id) == known)
+            .or_else(|| candidates.iter().min_by_key(|live| live.id))
+            .copied();
+        let Some(owner) = owner else { continue };
+        let copies = candidates.iter().filter(|live| live.id != owner.id);
+        matching.clones.extend(copies.map(|live| (address.clone(), live.id)));
+        owners.insert(address, owner);
+    }
+    let desired: Vec<&Node> = graph.nodes().filter(|node| node.kind == ResourceKind::Monitor).collect();
+    for node in &desired {
+        if let Some(live) = owners.remove(&node.address) {
+            matching.matched.insert(&node.address, Matched { live, how: How::Address });
+        }
+    }
+    for node in &desired {
+        if matching.matched.contains_key(&node.address) {
+            continue;
+        }
+        let former = node.former.iter().find(|former| owners.contains_key(*former));
+        if let Some((former, live)) = former.and_then(|former| owners.remove_entry(former)) {
+            matching.matched.insert(&node.address, Matched { live, how: How::Renamed(former) });
+        }
+    }
+    let mut taken: BTreeSet<MonitorId> = BTreeSet::new();
+    for node in &desired {
+        if matching.matched.contains_key(&node.address) {
+            continue;
+        }
+        let candidates = by_name.get(text(node, "name")).into_iter().flatten();
+        let oldest = candidates.filter(|live| !taken.contains(&live.id)).min_by_key(|live| live.id);
+        if let Some(live) = oldest {
+            taken.insert(live.id);
+            matching.matched.insert(&node.address, Matched { live, how: How::Name });
+        }
+    }
+    same_monitor_elsewhere(&desired, &mut owners, &mut matching);
+    matching.orphans = owners.into_iter().collect();
+    matching
+}
+
+/// A monitor that would be deleted while one of the same name and query is created is the same monitor under
+/// another address: it keeps its id and history, and Datadog would refuse the create anyway.
+fn same_monitor_elsewhere<'s>(
+    desired: &[&'s Node],
+    owners: &mut BTreeMap<Address, &'s LiveMonitor>,
+    matching: &mut Matching<'s>,
+) {
+    let mut orphans: HashMap<&str, Vec<Address>> = HashMap::new();
+    for (address, live) in owners.iter() {
+        orphans.entry(live.name.trim()).or_default().push(address.clone());
+    }
+    for node in desired {
+        if matching.matched.contains_key(&node.address) {
+            continue;
+        }
+        let Some(candidates) = orphans.get_mut(text(node, "name")) else { continue };
+        let same = |address: &&Address| {
+            owners.get(*address).is_some_and(|live| {
+                let document = live.document();
+                let query = document.get("query").and_then(Value::as_str).unwrap_or_default();
+                query.trim() == text(node, "query") && address.kind() == node.address.kind()
+            })
+        };
+        let Some(address) = candidates.iter().find(same).cloned() else { continue };
+        candidates.retain(|candidate| *candidate != address);
+        if let Some(live) = owners.remove(&address) {
+            matching.matched.insert(&node.address, Matched { live, how: How::Renamed(address) });
+        }
+    }
+}
+
+fn text<'n>(node: &'n Node, key: &str) -> &'n str {
+    node.document.get(key).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,21 @@
+//! The plan: every change, in order, as data that can be printed, saved, reviewed and applied.
+//!
+//! Building it is pure: the desired graph, a snapshot and what was last applied go in. It holds no client.
+
+mod base;
+mod budget;
+mod build;
+mod effect;
+mod guard;
+mod matching;
+mod order;
+mod types;
+
+pub use budget::live_series;
+pub use build::{Inputs, Options, build, metric_document};
+pub use guard::Blocked;
+pub use matching::{How, Matched, Matching, match_monitors};
+pub use types::{
+    Action, ApiCalls, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic,
+    PlanFileError, SourceReference, Summary,
+};
