@@ -1,0 +1,16 @@
+//! Turning results into text: for people, and as JSON. Renderers take data and give a `String`; they print nothing.
+
+mod apply;
+mod diagnostics;
+mod drift;
+mod fields;
+mod graph;
+mod page;
+mod plan;
+
+pub use apply::{apply_summary, journal_line};
+pub use diagnostics::{diagnostics, diagnostics_json};
+pub use drift::drift;
+pub use graph::{dot, graph_json, mermaid};
+pub use page::{Page, Style};
+pub use plan::{Header, plan, plan_summary};

@@ -1,0 +1,360 @@
+//! A plan for people: what changes, why, what it does to alerting, and what to do next.
+
+use serde_json::Value;
+
+use super::fields::{causes, field, labelled, shown, wrapped};
+use super::{Page, Style};
+use crate::catalog::plain;
+use crate::compile::ResourceKind;
+use crate::diff::ChangedBy;
+use crate::model::{Address, Document};
+use crate::normalise::at;
+use crate::plan::{Action, Change, Drift, Plan};
+use crate::query;
+use crate::text::clean_line;
+
+/// What a plan cannot say of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Header {
+    /// Where Datadog is: `datadoghq.com`, `embedded sandbox`.
+    pub target: String,
+    /// What was read: `212 monitors and 6 metrics`.
+    pub read: String,
+    /// How many schema files were compiled.
+    pub schema_files: usize,
+    /// The file that the plan was saved in.
+    pub saved: Option<String>,
+    /// The limit on deletes, and how many monitors are managed.
+    pub delete_limit: String,
+    /// Live monitors that are ours.
+    pub managed: u64,
+    /// How many changed bodies Datadog has accepted.
+    pub accepted: usize,
+}
+
+/// The whole plan.
+pub fn plan(plan: &Plan, header: &Header, page: &Page) -> String {
+    if plan.changes.is_empty() && plan.blocked.is_empty() && plan.only.is_none() {
+        return nothing(plan, header, page);
+    }
+    let mut text = heading(plan, header, page);
+    let mut shown_in_group: Vec<&Address> = Vec::new();
+    for change in &plan.changes {
+        if shown_in_group.contains(&&change.address) {
+            continue;
+        }
+        let group = group_of(plan, change);
+        if group.len() >= 3 && !page.verbose {
+            text.push_str(&grouped(page, &group));
+            shown_in_group.extend(group.iter().map(|change| &change.address));
+        } else {
+            text.push_str(&one(page, change));
+        }
+        text.push('\n');
+    }
+    for drift in &plan.drift {
+        text.push_str(&held(page, drift));
+        text.push('\n');
+    }
+    for change in &plan.deferred {
+        text.push_str(&deferred(page, change));
+        text.push('\n');
+    }
+    text.push_str(&summary(plan, header, page));
+    text
+}
+
+/// One line a change, then the summary.
+pub fn plan_summary(plan: &Plan, header: &Header, page: &Page) -> String {
+    if plan.changes.is_empty() && plan.blocked.is_empty() {
+        return nothing(plan, header, page);
+    }
+    let mut text = String::new();
+    for change in &plan.changes {
+        let left = format!("{} {}", page.symbol(change.action), clean_line(change.address.as_str()));
+        let effect = change.effect.join(" · ");
+        text.push_str(&format!("{}  {}\n", page.paint(page.style(change.action), &left), page.symbols(&clean_line(&effect))));
+    }
+    text.push_str(&counts(plan));
+    text.push('\n');
+    text
+}
+
+fn nothing(plan: &Plan, header: &Header, page: &Page) -> String {
+    let files = count(header.schema_files, "schema file");
+    let verb = if header.read.starts_with("1 monitor and 0") { "matches" } else { "match" };
+    let mut text = format!("No changes. {} {verb} {files}.", header.read);
+    if !plan.drift.is_empty() {
+        text.push_str(&format!(" {} drifted (bellwether drift).", plan.drift.len()));
+    }
+    text.push('\n');
+    for change in &plan.deferred {
+        text.push_str(&deferred(page, change));
+    }
+    text
+}
+
+fn heading(plan: &Plan, header: &Header, page: &Page) -> String {
+    let left = page.symbols(&format!("bellwether plan · {}", plan.environment));
+    let right = page.symbols(&format!("{} · {}", header.target, header.read));
+    let mut text = page.spread(&left, &page.paint(Style::Strong, &left), &right);
+    text.push('\n');
+    if let Some(pattern) = &plan.only {
+        text.push_str(&format!("Partial: only {pattern}; nothing else is changed, deleted or adopted.\n"));
+    }
+    text.push('\n');
+    text
+}
+
+/// `+ address  #id      file:line`
+fn row(page: &Page, symbol: &str, style: Style, address: &Address, id: Option<String>, right: &str) -> String {
+    let id = id.map(|id| format!("  {id}")).unwrap_or_default();
+    let left = format!("{symbol} {}{id}", clean_line(address.as_str()));
+    let mut text = page.spread(&left, &page.paint(style, &left), &clean_line(right));
+    text.push('\n');
+    text
+}
+
+fn place(change: &Change) -> String {
+    match (&change.source, change.action) {
+        (Some(source), Action::Delete) => format!("no longer in {}", source.file),
+        (None, Action::Delete) => "in no schema any more".to_owned(),
+        (Some(source), _) => source.to_string(),
+        (None, _) => String::new(),
+    }
+}
+
+fn one(page: &Page, change: &Change) -> String {
+    let style = page.style(change.action);
+    let id = change.id.map(|id| id.to_string());
+    let mut text = row(page, page.symbol(change.action), style, &change.address, id, &place(change));
+    match (change.action, change.kind) {
+        (Action::Create | Action::Replace, ResourceKind::Monitor) => text.push_str(&monitor(page, &change.after)),
+        (Action::Delete, ResourceKind::Monitor) => text.push_str(&body(page, "query", &change.before, "query")),
+        (Action::Create, ResourceKind::Metric) => text.push_str(&metric(page, &change.after)),
+        (Action::Delete, ResourceKind::Metric) => text.push_str(&body(page, "metric", &change.before, "metric")),
+        (Action::Update | Action::Rename | Action::Adopt, _) => {
+            if let Some(from) = &change.from {
+                text.push_str(&labelled(page, "was", &[clean_line(from.as_str())]));
+            }
+            for changed in &change.fields {
+                text.push_str(&field(page, changed));
+                if changed.changed_by == ChangedBy::Both {
+                    text.push_str(&labelled(page, "", &["CONFLICT: changed in the schemas and in Datadog".to_owned()]));
+                }
+            }
+            text.push_str(&causes(page, &change.fields));
+        }
+    }
+    text + &effect(page, &change.effect)
+}
+
+fn effect(page: &Page, effects: &[String]) -> String {
+    let text = clean_line(&effects.join(" · "));
+    let strong = ["LOST", "NOBODY", "ALERTING NOW", "NEW ID", "pages"].iter().any(|word| text.contains(word));
+    let lines = page.wrap(&text, page.width.saturating_sub(14));
+    let painted: Vec<String> =
+        lines.iter().map(|line| if strong { page.paint(Style::Strong, line) } else { line.clone() }).collect();
+    labelled(page, "effect", &painted)
+}
+
+fn body(page: &Page, label: &str, document: &Document, key: &str) -> String {
+    match document.get(key).and_then(Value::as_str) {
+        Some(text) => wrapped(page, label, text),
+        None => String::new(),
+    }
+}
+
+fn monitor(page: &Page, after: &Document) -> String {
+    let mut text = body(page, "name", after, "name");
+    text.push_str(&body(page, "query", after, "query"));
+    let mut alerts = Vec::new();
+    if let Some(priority) = after.get("priority").and_then(Value::as_u64) {
+        alerts.push(format!("P{priority}"));
+    }
+    let operator = after.get("query").and_then(Value::as_str).and_then(query::comparison).map_or(">", |c| c.operator);
+    for (label, key) in [("warn", "warning"), ("crit", "critical")] {
+        if let Some(value) = at(after, &format!("options.thresholds.{key}")).filter(|value| !value.is_null()) {
+            alerts.push(format!("{label} {operator} {}", plain(value)));
+        }
+    }
+    if at(after, "options.notify_no_data") == Some(&Value::Bool(true)) {
+        alerts.push("no data: notified".to_owned());
+    }
+    let handles = query::handles(after.get("message").and_then(Value::as_str).unwrap_or_default());
+    alerts.push(if handles.is_empty() { "to NOBODY".to_owned() } else { format!("to {}", handles.join(" ")) });
+    text + &wrapped(page, "alerts", &alerts.join(" · "))
+}
+
+fn metric(page: &Page, after: &Document) -> String {
+    let mut text = body(page, "metric", after, "metric");
+    if let Some(description) = at(after, "metadata.description").and_then(Value::as_str) {
+        text.push_str(&wrapped(page, "says", description));
+    }
+    if let Some(tags) = at(after, "tag_configuration.tags") {
+        text.push_str(&labelled(page, "tags kept", &[clean_line(&shown(tags))]));
+    }
+    text
+}
+
+fn held(page: &Page, drift: &Drift) -> String {
+    let source = drift.source.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut text = row(page, "!", Style::Drift, &drift.address, drift.id.map(|id| id.to_string()), &source);
+    let rows: Vec<String> = drift
+        .fields
+        .iter()
+        .map(|field| {
+            let long = |value: &Value| value.as_str().is_some_and(|text| text.len() > 40 || text.contains('\n'));
+            if long(&field.before) || long(&field.after) {
+                return format!("{} was edited", field.path);
+            }
+            format!("{} {} in the schemas, {} live", field.path, clean_line(&shown(&field.after)), clean_line(&shown(&field.before)))
+        })
+        .collect();
+    text.push_str(&labelled(page, "drifted", &rows));
+    let mut effects = drift.effect.clone();
+    effects.push("held; put back: apply --reset-drift".to_owned());
+    text + &effect(page, &effects)
+}
+
+fn deferred(page: &Page, change: &Change) -> String {
+    let name = change.after.get("metric").and_then(Value::as_str).unwrap_or_default();
+    let mut text = row(page, "·", Style::Faint, &change.address, None, &place(change));
+    let reason = format!("Datadog has not seen {} yet; a later apply configures it", clean_line(name));
+    text.push_str(&labelled(page, "deferred", &[reason]));
+    page.symbols(&text)
+}
+
+/// The updates that change the same fields in the same way.
+fn group_of<'p>(plan: &'p Plan, first: &'p Change) -> Vec<&'p Change> {
+    if first.action != Action::Update || first.fields.is_empty() {
+        return vec![first];
+    }
+    let differences = |change: &Change| -> Vec<(String, Value, Value)> {
+        change.fields.iter().map(|f| (f.path.clone(), f.before.clone(), f.after.clone())).collect()
+    };
+    let wanted = differences(first);
+    plan.changes
+        .iter()
+        .filter(|change| change.action == Action::Update && change.kind == first.kind && differences(change) == wanted)
+        .collect()
+}
+
+fn grouped(page: &Page, group: &[&Change]) -> String {
+    let Some(first) = group.first() else { return String::new() };
+    let title = format!("{} {} {}s", page.symbol(Action::Update), group.len(), kind_name(first.kind));
+    let mut text = page.paint(Style::Update, &title) + "\n";
+    for changed in &first.fields {
+        text.push_str(&field(page, changed));
+    }
+    text.push_str(&causes(page, &first.fields));
+    let mut names: Vec<String> =
+        group.iter().take(3).map(|change| clean_line(change.address.as_str())).collect();
+    if group.len() > 3 {
+        names.push(format!("and {} more, listed with -v", group.len() - 3));
+    }
+    text.push_str(&labelled(page, "on", &names));
+    text + &effect(page, &first.effect)
+}
+
+fn kind_name(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Monitor => "monitor",
+        ResourceKind::Metric => "metric",
+    }
+}
+
+/// `1 monitor`, `2 monitors`.
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// `Plan: 1 to create, 2 to change.  1 drifted (held), 213 unchanged.`
+fn counts(plan: &Plan) -> String {
+    let summary = &plan.summary;
+    let parts: Vec<String> = [
+        (summary.create, "create"),
+        (summary.update, "change"),
+        (summary.rename, "rename"),
+        (summary.adopt, "adopt"),
+        (summary.replace, "replace"),
+        (summary.delete, "delete"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, verb)| format!("{number} to {verb}"))
+    .collect();
+    let changes = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
+    let mut rest = Vec::new();
+    if summary.drifted > 0 {
+        rest.push(format!("{} drifted (held)", summary.drifted));
+    }
+    if !plan.deferred.is_empty() {
+        rest.push(format!("{} deferred", plan.deferred.len()));
+    }
+    rest.push(format!("{} unchanged", summary.unchanged));
+    format!("Plan: {changes}.  {}.", rest.join(", "))
+}
+
+fn summary(plan: &Plan, header: &Header, page: &Page) -> String {
+    let mut text = page.rule() + "\n" + &page.paint(Style::Strong, &counts(plan)) + "\n";
+    let mut line = |label: &str, value: String| {
+        text.push_str(&page.symbols(&format!("  {label:<9}{value}\n")));
+    };
+    let budget = &plan.budget;
+    if budget.custom_metrics > 0 || budget.delta != 0 {
+        let was = budget.custom_metrics as i64 - budget.delta;
+        let change = if budget.delta == 0 { String::new() } else { format!("{was} → ") };
+        line(
+            "budget",
+            format!(
+                "custom metrics {change}{} of {} · at most ${:.2} a month",
+                budget.custom_metrics, budget.limit, budget.monthly_cost
+            ),
+        );
+    }
+    for (address, effect) in paging(plan) {
+        line("paging", clean_line(&format!("{address} {effect}")));
+    }
+    let deletes = plan.summary.delete + plan.summary.replace;
+    let mut guards = Vec::new();
+    if deletes > 0 {
+        let percent = deletes as f64 * 100.0 / header.managed.max(1) as f64;
+        guards.push(format!(
+            "{} of {} = {percent:.1}% (limit {})",
+            count(deletes as usize, "delete"), header.managed, header.delete_limit
+        ));
+    }
+    if header.accepted > 0 {
+        guards.push(format!("Datadog accepts {}", count(header.accepted, "changed monitor")));
+    }
+    if !guards.is_empty() {
+        line("guards", guards.join(" · "));
+    }
+    line("calls", format!("{} made to read, {} to write", plan.api_calls.read, plan.api_calls.write));
+    for blocked in &plan.blocked {
+        line("BLOCKED", clean_line(&blocked.message));
+        line("", clean_line(&blocked.help));
+    }
+    if plan.blocked.is_empty() && !plan.changes.is_empty() {
+        match &header.saved {
+            Some(file) => {
+                line("saved", format!("{} → {file}", plan.short_digest()));
+                line("", format!("apply exactly this:  bellwether apply {file}"));
+            }
+            None => line("next", "bellwether apply plans again, shows it and asks; keep this plan with --out".to_owned()),
+        }
+    }
+    text
+}
+
+/// Changes of who is paged, which are never left out of a summary.
+fn paging(plan: &Plan) -> Vec<(&Address, &str)> {
+    let changes = plan.changes.iter().filter(|change| change.action != Action::Create);
+    changes
+        .flat_map(|change| {
+            change.effect.iter().filter(|e| e.contains("pages")).map(|effect| (&change.address, effect.as_str()))
+        })
+        .collect()
+}

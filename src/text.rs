@@ -1,0 +1,44 @@
+//! Untrusted text on its way to a terminal or a log.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// `text` with everything made visible that could act on a terminal or mislead a reader: control characters,
+/// bidirectional overrides, zero-width characters. Line breaks and tabs stay.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_dangerous) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_dangerous(c) {
+            // Writing into a String cannot fail.
+            let _ = write!(cleaned, "\\u{{{:x}}}", c as u32);
+        } else {
+            cleaned.push(c);
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// The same for text that has to stay on one line.
+pub fn clean_line(text: &str) -> String {
+    clean(text).replace('\n', "⏎").replace('\t', " ")
+}
+
+fn is_dangerous(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_overrides_become_visible() {
+        assert_eq!(clean("a\u{1b}[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
+        assert_eq!(clean("plain\ntext"), "plain\ntext");
+        assert_eq!(clean_line("a\r\nb"), "a\\u{d}⏎b");
+    }
+}
