@@ -4,3 +4,4 @@ pub mod datadog;
 pub mod diag;
 pub mod model;
 pub mod schema;
+pub mod store;
