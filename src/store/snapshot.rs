@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::StoreError;
 use super::environment::{Environment, Kind};
-use super::{StoreError, record};
 use crate::model::{LiveMonitor, MonitorId, Snapshot};
 
 /// The key of the head; it sorts first.
@@ -86,23 +86,20 @@ impl Environment {
     ///
     /// When the disk refuses.
     pub fn commit_snapshot(&self, snapshot: &Snapshot) -> Result<Written, StoreError> {
-        let head = Head {
-            taken_at: snapshot.taken_at,
-            monitors: snapshot.monitors.len(),
-            metrics: snapshot.metrics.len(),
-        };
         let mut wanted: BTreeMap<Vec<u8>, Cow<'_, [u8]>> = BTreeMap::new();
-        wanted.insert(HEAD.to_vec(), self.pack(&head)?.into());
         for monitor in &snapshot.monitors {
             let mut key = vec![MONITOR];
             key.extend_from_slice(&monitor.id.0.to_be_bytes());
             wanted.insert(key, monitor.body.get().as_bytes().into());
         }
+        let metrics = snapshot.metrics.len();
+        // Counted by key, so that a monitor that is given twice does not look like a missing one later.
+        let head = Head { taken_at: snapshot.taken_at, monitors: wanted.len(), metrics };
+        wanted.insert(HEAD.to_vec(), self.pack(&head)?.into());
         for (name, live) in &snapshot.metrics {
             let mut key = vec![METRIC];
             key.extend_from_slice(name.as_bytes());
-            let bytes = record::pack(live).map_err(|why| self.corrupt(&why))?;
-            wanted.insert(key, bytes.into());
+            wanted.insert(key, self.pack(live)?.into());
         }
         let tree = self.tree(Kind::Snapshot)?;
         let mut batch = sled::Batch::default();

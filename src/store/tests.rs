@@ -71,7 +71,7 @@ fn a_snapshot_comes_back_as_it_was_ascending_by_id() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("new/snapshot");
     // 256 sorts after 2 only as a number.
-    let before = snapshot([2, 1, 256, 70_000]);
+    let before = snapshot([2, 1, 256, 70_000, 1]);
     {
         let store = Store::open(&path).unwrap();
         let written = store.environment("prod").commit_snapshot(&before).unwrap();
