@@ -114,14 +114,19 @@ fn a_commit_writes_what_changed_and_removes_what_vanished() {
 }
 
 #[test]
-fn an_unchanged_commit_leaves_every_file_as_it_is() {
+fn an_unchanged_commit_writes_nothing() {
     let directory = TempDir::new().unwrap();
     let store = Store::open(directory.path()).unwrap();
-    store.environment("prod").commit_snapshot(&snapshot(1..=50)).unwrap();
-    let before = files(directory.path());
-    store.environment("prod").commit_snapshot(&snapshot(1..=50)).unwrap();
-    store.flush().unwrap();
-    assert_eq!(files(directory.path()), before);
+    let environment = store.environment("prod");
+    environment.commit_snapshot(&snapshot(1..=50)).unwrap();
+    let mut events = store.db.open_tree("snapshot:prod").unwrap().watch_prefix(b"");
+    environment.commit_snapshot(&snapshot(1..=50)).unwrap();
+    environment.commit_snapshot(&snapshot(1..=49)).unwrap();
+    // The first thing that happens belongs to the second commit: the head, or the monitor that vanished.
+    let mut keys = vec![events.next().unwrap().key().to_vec(), events.next().unwrap().key().to_vec()];
+    keys.sort();
+    assert_eq!(keys, [b"h".to_vec(), [&b"m"[..], &50_u64.to_be_bytes()].concat()]);
+    assert!(events.next_timeout(std::time::Duration::from_millis(10)).is_err());
 }
 
 #[test]
@@ -245,8 +250,13 @@ fn nothing_is_created_where_only_an_existing_store_is_wanted() {
 
 #[test]
 fn a_newer_store_is_refused_and_not_touched() {
+    let original = TempDir::new().unwrap();
+    Store::open(original.path()).unwrap().environment("prod").commit_snapshot(&snapshot([1])).unwrap();
+    // A copy, because sled's threads may still write to the original.
     let directory = TempDir::new().unwrap();
-    Store::open(directory.path()).unwrap().environment("prod").commit_snapshot(&snapshot([1])).unwrap();
+    for name in ["conf", "db"] {
+        fs::copy(original.path().join(name), directory.path().join(name)).unwrap();
+    }
     fs::write(directory.path().join(FORMAT_FILE), "2\n").unwrap();
     let before = files(directory.path());
     for result in [Store::open(directory.path()).map(Some), Store::open_existing(directory.path())] {

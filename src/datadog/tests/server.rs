@@ -116,8 +116,9 @@ async fn serve(mut stream: TcpStream, script: Arc<Script>, seen: Arc<Mutex<Vec<R
         } else {
             head
         };
-        stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
-        stream.write_all(&body).await.unwrap();
+        // In one piece: the second of two small ones would wait for the first to be acknowledged.
+        let answer = [format!("{head}\r\n").into_bytes(), body].concat();
+        stream.write_all(&answer).await.unwrap();
         if end {
             return;
         }
