@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod compile;
 pub mod config;
+pub mod datadog;
 pub mod diag;
 pub mod diff;
 pub mod model;
@@ -10,4 +11,6 @@ pub mod normalise;
 pub mod plan;
 pub mod query;
 pub mod schema;
+pub mod store;
 pub mod suggest;
+pub mod text;

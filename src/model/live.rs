@@ -112,3 +112,13 @@ pub struct Applied {
     /// Where it was declared, as `file:line`.
     pub source: Option<String>,
 }
+
+/// What Datadog answered when it was asked whether it would accept a monitor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It would be accepted.
+    Accepted,
+    /// It would be refused, for these reasons.
+    Rejected(Vec<String>),
+}

@@ -6,7 +6,7 @@ mod address;
 mod live;
 
 pub use address::{Address, AddressError};
-pub use live::{Applied, LiveMetric, LiveMonitor, MonitorId, Rev, Snapshot};
+pub use live::{Applied, LiveMetric, LiveMonitor, MonitorId, Rev, Snapshot, Verdict};
 
 /// A JSON object as Datadog speaks it, keys in order.
 pub type Document = serde_json::Map<String, serde_json::Value>;

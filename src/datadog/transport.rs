@@ -1,0 +1,293 @@
+//! Sends a call until it has an answer, and turns everything that is none into an error.
+//!
+//! It knows HTTP and the rules of repetition, not what the calls mean.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::de::DeserializeOwned;
+
+use super::call::{Call, Counters};
+use super::limits::{Bucket, Limits};
+use super::retry::Options;
+use super::{ApiError, Credentials, Endpoint, text};
+
+/// The largest body that is read, decompressed. A page of 1,000 monitors has a few megabytes.
+const LARGEST_BODY: usize = 256 << 20;
+
+/// An answer that the caller has to judge: 2xx, or a 4xx that is about the request itself.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+    bucket: Bucket,
+}
+
+/// What came instead of an answer.
+struct Failure {
+    error: ApiError,
+    /// Nothing reached the other side, so even a create may be repeated.
+    unsent: bool,
+    /// Trying again may help.
+    transient: bool,
+}
+
+/// One client, shared by all readers and writers that were made from it.
+pub(super) struct Transport {
+    client: reqwest::Client,
+    pub(super) endpoint: Endpoint,
+    credentials: Credentials,
+    options: Options,
+    counters: Counters,
+    limits: Limits,
+}
+
+impl Transport {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        credentials: Credentials,
+        options: Options,
+    ) -> Result<Arc<Self>, ApiError> {
+        let mut headers = HeaderMap::new();
+        headers.insert("dd-api-key", credentials.api_key.header());
+        headers.insert("dd-application-key", credentials.app_key.header());
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            // The keys are in headers, which would be sent along to wherever a redirect points.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(options.timeout);
+        if endpoint.is_plain() {
+            // No TLS will be spoken, so that the system's roots need not be loaded (4 ms of a short run).
+            builder = builder.tls_certs_only([]);
+        }
+        if endpoint.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|e| ApiError::Client { reason: innermost(&e) })?;
+        let (counters, limits) = Default::default();
+        Ok(Arc::new(Self { client, endpoint, credentials, options, counters, limits }))
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Sends `call`. Its answer is given back for 2xx and for those 4xx that are about the request itself.
+    pub(super) async fn send(&self, call: &Call) -> Result<Reply, ApiError> {
+        self.counters.count(call.class);
+        let retry = &self.options.retry;
+        let mut failures = 0;
+        let mut waited = Duration::ZERO;
+        loop {
+            waited += self.await_bucket(call, retry.ceiling.saturating_sub(waited)).await;
+            let (error, again) = match self.exchange(call).await {
+                Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
+                    waited += self.await_reset(call, &reply.bucket, waited).await?;
+                    continue;
+                }
+                Ok(reply) if reply.status.is_server_error() => {
+                    let status = reply.status.as_u16();
+                    let messages = self.messages(&reply.body);
+                    (ApiError::Server { call: call.label(), status, messages }, call.repeatable)
+                }
+                Ok(reply) => return self.judge(call, reply),
+                Err(f) => (f.error, f.unsent || (call.repeatable && f.transient)),
+            };
+            failures += 1;
+            if !again || failures >= retry.attempts {
+                return Err(error);
+            }
+            let wait = retry.backoff(failures);
+            self.notice(&format!("{}, trying again in {} ms", briefly(&error), wait.as_millis()));
+            retry.sleeper.sleep(wait).await;
+        }
+    }
+
+    /// Waits before a call whose bucket is known to be empty.
+    async fn await_bucket(&self, call: &Call, longest: Duration) -> Duration {
+        let Some((name, wait)) = self.limits.wait(call.route, Instant::now()) else { return Duration::ZERO };
+        if wait > longest {
+            // Better to let the 429 speak than to give up on a guess.
+            return Duration::ZERO;
+        }
+        let shown = text::clean(&name, 60);
+        self.notice(&format!("datadog's rate limit `{shown}` is used up, waiting {} s", seconds(wait)));
+        self.options.retry.sleeper.sleep(wait).await;
+        self.limits.refill(&name);
+        wait
+    }
+
+    /// Waits after a 429, or gives up.
+    async fn await_reset(
+        &self,
+        call: &Call,
+        bucket: &Bucket,
+        waited: Duration,
+    ) -> Result<Duration, ApiError> {
+        let second = Duration::from_secs(1);
+        let wait = bucket.reset.unwrap_or_else(|| waited.max(second));
+        // A reset of 0 counts as a second: otherwise a server that repeats it would keep us here for ever.
+        let counted = wait.max(second);
+        if waited + counted > self.options.retry.ceiling {
+            return Err(ApiError::RateLimited { call: call.label(), waited });
+        }
+        self.notice(&format!(
+            "datadog's rate limit reached by `{}`, waiting {} s",
+            call.label(),
+            seconds(wait)
+        ));
+        self.options.retry.sleeper.sleep(wait).await;
+        Ok(counted)
+    }
+
+    /// Sends `call` once and reads the answer to its end.
+    async fn exchange(&self, call: &Call) -> Result<Reply, Failure> {
+        let url = format!("{}{}", self.endpoint.base(), call.path);
+        let mut request = self.client.request(call.method.clone(), url);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+        }
+        let mut response = request.send().await.map_err(|e| self.failure(call, &e, false))?;
+        let status = response.status();
+        let bucket = Bucket::read(response.headers());
+        self.limits.learn(call.route, &bucket, Instant::now());
+        let expected = response.content_length().unwrap_or(0).min(LARGEST_BODY as u64) as usize;
+        let mut body = Vec::with_capacity(expected);
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(call, &e, true))? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                let error = self.invalid(call, "it is larger than any answer of the API", &body);
+                return Err(Failure { error, unsent: false, transient: false });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, body, bucket })
+    }
+
+    fn failure(&self, call: &Call, error: &reqwest::Error, answering: bool) -> Failure {
+        let reason = self.credentials.redact(text::clean(&innermost(error), 300));
+        let label = call.label();
+        if error.is_builder() {
+            let error = ApiError::Client { reason };
+            return Failure { error, unsent: false, transient: false };
+        }
+        let unsent = error.is_connect();
+        if error.is_timeout() && !unsent {
+            let error = ApiError::Timeout { call: label, after: self.options.timeout };
+            return Failure { error, unsent: false, transient: false };
+        }
+        let error = if answering {
+            ApiError::InvalidReply { call: label, what: "it broke off".into(), excerpt: reason }
+        } else {
+            let url = self.endpoint.base().to_owned();
+            ApiError::Unreachable { call: label, url, reason, sent: !unsent }
+        };
+        Failure { error, unsent, transient: true }
+    }
+
+    fn judge(&self, call: &Call, reply: Reply) -> Result<Reply, ApiError> {
+        let status = reply.status;
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let messages = self.messages(&reply.body);
+            // Datadog has refused deletes of referenced monitors with 401; the keys are fine then.
+            if messages.iter().any(|message| message.contains("is referenced in")) {
+                return Err(ApiError::Rejected { call: call.label(), status: status.as_u16(), messages });
+            }
+            return Err(ApiError::Unauthorized {
+                call: call.label(),
+                status: status.as_u16(),
+                endpoint: self.endpoint.label().to_owned(),
+                permission: call.permission,
+                messages,
+            });
+        }
+        if status.is_success() || status.is_client_error() {
+            return Ok(reply);
+        }
+        let what = if status.is_redirection() { "a redirect" } else { "an unexpected status" };
+        Err(self.invalid(call, &format!("{what} ({})", status.as_u16()), &reply.body))
+    }
+
+    /// Reads a successful answer; every other is an error.
+    pub(super) fn parse<T: DeserializeOwned>(&self, call: &Call, reply: &Reply) -> Result<T, ApiError> {
+        if !reply.status.is_success() {
+            return Err(self.rejected(call, reply));
+        }
+        serde_json::from_slice(&reply.body).map_err(|e| self.not_json(call, &e, &reply.body))
+    }
+
+    /// The error of a body that is not what it should be.
+    pub(super) fn not_json(&self, call: &Call, error: &serde_json::Error, body: &[u8]) -> ApiError {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "its JSON has another shape",
+            serde_json::error::Category::Eof if !body.is_empty() => "its JSON is cut off",
+            _ => "it is not JSON",
+        };
+        self.invalid(call, what, body)
+    }
+
+    /// The error of a 4xx.
+    pub(super) fn rejected(&self, call: &Call, reply: &Reply) -> ApiError {
+        let messages = self.messages(&reply.body);
+        if reply.status == StatusCode::NOT_FOUND {
+            if serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_err() {
+                // The API answers with JSON. This 404 comes from somewhere else, and says nothing.
+                return self.invalid(call, "a 404 that is not JSON", &reply.body);
+            }
+            return ApiError::NotFound { call: call.label(), messages };
+        }
+        ApiError::Rejected { call: call.label(), status: reply.status.as_u16(), messages }
+    }
+
+    pub(super) fn invalid(&self, call: &Call, what: &str, body: &[u8]) -> ApiError {
+        // Redacted before it is shortened, too: half a key is still half a key.
+        let start = String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned();
+        let excerpt = text::excerpt(self.credentials.redact(start).as_bytes());
+        ApiError::InvalidReply { call: call.label(), what: what.to_owned(), excerpt }
+    }
+
+    /// The messages of an error body.
+    pub(super) fn messages(&self, body: &[u8]) -> Vec<String> {
+        // Before, because a message may be shortened within a key; after, because JSON can spell it differently.
+        let body = self.credentials.redact(String::from_utf8_lossy(body).into_owned());
+        let messages = text::messages(body.as_bytes());
+        messages.into_iter().map(|message| self.credentials.redact(message)).collect()
+    }
+
+    /// The texts in part of an error body.
+    pub(super) fn strings(&self, value: &serde_json::Value) -> Vec<String> {
+        text::strings(value).into_iter().map(|message| self.credentials.redact(message)).collect()
+    }
+
+    fn notice(&self, line: &str) {
+        (self.options.notices)(line);
+    }
+}
+
+/// An error as half a line.
+fn briefly(error: &ApiError) -> String {
+    match error {
+        ApiError::Server { call, status, .. } => format!("datadog answered `{call}` with {status}"),
+        ApiError::Unreachable { call, reason, .. } => format!("`{call}` got no answer ({reason})"),
+        ApiError::InvalidReply { call, what, .. } => format!("the answer to `{call}`: {what}"),
+        error => error.to_string(),
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// The last cause: `Connection refused (os error 111)` says more than `error sending request`.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,230 @@
+//! One environment's records: what was applied and what was removed. Each kind has a tree of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{FORMAT_VERSION, StoreError, record};
+use crate::model::{Address, Applied, Document};
+
+/// How many deletes are remembered.
+const REMOVED: usize = 1_000;
+
+/// The trees of an environment. A tree's name is the kind, `:`, and the environment's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Snapshot,
+    Applied,
+    Removed,
+    Verdicts,
+    VerdictOrder,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Snapshot, Self::Applied, Self::Removed, Self::Verdicts, Self::VerdictOrder];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot:",
+            Self::Applied => "applied:",
+            Self::Removed => "removed:",
+            Self::Verdicts => "verdicts:",
+            Self::VerdictOrder => "verdict_order:",
+        }
+    }
+}
+
+/// The environments that have a tree.
+pub(super) fn names(db: &sled::Db) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for tree in db.tree_names() {
+        let Ok(tree) = std::str::from_utf8(&tree) else { continue };
+        names.extend(Kind::ALL.iter().filter_map(|kind| tree.strip_prefix(kind.prefix())).map(str::to_owned));
+    }
+    names.into_iter().collect()
+}
+
+/// What a delete removed, kept for a later restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Where it was declared.
+    pub address: Address,
+    /// The whole monitor, as Datadog last held it.
+    pub document: Document,
+    /// When it was deleted.
+    pub removed_at: jiff::Timestamp,
+}
+
+/// One environment of a [`super::Store`]. Cheap to clone.
+#[derive(Clone)]
+pub struct Environment {
+    db: sled::Db,
+    directory: PathBuf,
+    name: Arc<str>,
+    /// Held while a verdict is recorded, because that takes several steps.
+    pub(super) verdicts: Arc<Mutex<()>>,
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Environment").field(&self.name).finish()
+    }
+}
+
+impl Environment {
+    pub(super) fn new(db: sled::Db, directory: PathBuf, name: &str) -> Self {
+        Self { db, directory, name: name.into(), verdicts: Arc::default() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What was last applied, by address.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn applied(&self) -> Result<BTreeMap<Address, Applied>, StoreError> {
+        let mut all = BTreeMap::new();
+        let Some(tree) = self.existing(Kind::Applied)? else { return Ok(all) };
+        for item in &tree {
+            let (key, value) = item.map_err(|error| self.failed(error))?;
+            let text = String::from_utf8_lossy(&key);
+            let address = Address::parse(&text).map_err(|error| self.corrupt(&error))?;
+            all.insert(address, self.unpack(&value, || format!("what was applied at `{text}`"))?);
+        }
+        Ok(all)
+    }
+
+    /// Records what was just applied at `address`. It survives a crash from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn record_applied(&self, address: &Address, applied: &Applied) -> Result<(), StoreError> {
+        let bytes = self.pack(applied)?;
+        let tree = self.tree(Kind::Applied)?;
+        tree.insert(address.as_str(), bytes).map_err(|error| self.failed(error))?;
+        self.flush()
+    }
+
+    /// Forgets what was applied at `address`.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn forget_applied(&self, address: &Address) -> Result<(), StoreError> {
+        let Some(tree) = self.existing(Kind::Applied)? else { return Ok(()) };
+        if tree.remove(address.as_str()).map_err(|error| self.failed(error))?.is_some() {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// What deletes have removed, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn removed(&self) -> Result<Vec<Removed>, StoreError> {
+        let Some(tree) = self.existing(Kind::Removed)? else { return Ok(Vec::new()) };
+        tree.iter()
+            .map(|item| {
+                let (_, value) = item.map_err(|error| self.failed(error))?;
+                self.unpack(&value, || "a removed monitor".to_owned())
+            })
+            .collect()
+    }
+
+    /// Records what a delete is about to remove. Only the last thousand are kept.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn record_removed(
+        &self,
+        address: &Address,
+        document: &Document,
+        at: jiff::Timestamp,
+    ) -> Result<(), StoreError> {
+        let removed = Removed { address: address.clone(), document: document.clone(), removed_at: at };
+        let bytes = self.pack(&removed)?;
+        // With the sign bit turned, numbers sort as bytes. The address tells deletes of one instant apart.
+        let mut key = (at.as_microsecond() ^ i64::MIN).to_be_bytes().to_vec();
+        key.extend_from_slice(address.as_str().as_bytes());
+        let tree = self.tree(Kind::Removed)?;
+        tree.insert(key, bytes).map_err(|error| self.failed(error))?;
+        for _ in REMOVED..tree.len() {
+            tree.pop_min().map_err(|error| self.failed(error))?;
+        }
+        self.flush()
+    }
+
+    /// Everything of this environment but the cache of verdicts, for people and other programs.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn export(&self) -> Result<Value, StoreError> {
+        let snapshot = self.snapshot()?.map(|snapshot| {
+            let monitors: Vec<Document> = snapshot.monitors.iter().map(|m| m.document()).collect();
+            json!({"taken_at": snapshot.taken_at, "monitors": monitors, "metrics": snapshot.metrics})
+        });
+        Ok(json!({
+            "format_version": FORMAT_VERSION,
+            "environment": self.name(),
+            "snapshot": snapshot,
+            "applied": self.applied()?,
+            "removed": self.removed()?,
+        }))
+    }
+
+    /// A tree to write to.
+    pub(super) fn tree(&self, kind: Kind) -> Result<sled::Tree, StoreError> {
+        self.db.open_tree(self.tree_name(kind)).map_err(|error| self.failed(error))
+    }
+
+    /// A tree to read from; `None` before anything was written to it, so that reading creates nothing.
+    pub(super) fn existing(&self, kind: Kind) -> Result<Option<sled::Tree>, StoreError> {
+        let name = self.tree_name(kind);
+        if !self.db.tree_names().iter().any(|tree| &**tree == name.as_bytes()) {
+            return Ok(None);
+        }
+        self.db.open_tree(name).map(Some).map_err(|error| self.failed(error))
+    }
+
+    fn tree_name(&self, kind: Kind) -> String {
+        format!("{}{}", kind.prefix(), self.name)
+    }
+
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        self.db.flush().map(drop).map_err(|error| self.failed(error))
+    }
+
+    pub(super) fn pack<T: Serialize>(&self, data: &T) -> Result<Vec<u8>, StoreError> {
+        record::pack(data).map_err(|what| self.corrupt(&what))
+    }
+
+    pub(super) fn unpack<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+        what: impl Fn() -> String,
+    ) -> Result<T, StoreError> {
+        record::unpack(bytes).map_err(|why| self.corrupt(&format!("{}: {why}", what())))
+    }
+
+    pub(super) fn failed(&self, error: sled::Error) -> StoreError {
+        StoreError::of_sled(&self.directory, error)
+    }
+
+    pub(super) fn corrupt(&self, what: &dyn std::fmt::Display) -> StoreError {
+        let what = format!("environment `{}`: {what}", self.name);
+        StoreError::Corrupt { path: self.directory.clone(), what }
+    }
+}

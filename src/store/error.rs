@@ -1,0 +1,61 @@
+//! What can go wrong with the store.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("another bellwether process uses `{}`; wait for it to end", .path.display())]
+    Locked {
+        /// The store's directory.
+        path: PathBuf,
+    },
+    /// A newer version wrote it. Nothing was changed.
+    #[error(
+        "`{}` was written by a newer bellwether (format {found}, this one knows {supported}); use that version, or delete the directory: `plan` rebuilds it",
+        .path.display()
+    )]
+    Newer {
+        /// The store's directory.
+        path: PathBuf,
+        /// The format that was found.
+        found: u32,
+        /// The newest format that this version knows.
+        supported: u32,
+    },
+    /// Something in it cannot be understood.
+    #[error("`{}` is damaged: {what}; delete the directory: `plan` rebuilds it", .path.display())]
+    Corrupt {
+        /// The store's directory.
+        path: PathBuf,
+        /// What is damaged.
+        what: String,
+    },
+    /// The operating system refused.
+    #[error("cannot use `{}`: {source}", .path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    pub(super) fn of_sled(directory: &Path, error: sled::Error) -> Self {
+        let path = directory.to_owned();
+        match error {
+            // sled wraps the lock's error into a text.
+            sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+                Self::Locked { path }
+            }
+            sled::Error::Io(source) => Self::Io { path, source },
+            sled::Error::Corruption { .. } => {
+                Self::Corrupt { path, what: "the database's checksums do not match".to_owned() }
+            }
+            error => Self::Corrupt { path, what: error.to_string() },
+        }
+    }
+}
