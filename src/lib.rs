@@ -1,5 +1,6 @@
 //! bellwether compiles annotated Avro schemas into Datadog monitoring.
 
+pub mod apply;
 pub mod catalog;
 pub mod compile;
 pub mod config;

@@ -244,6 +244,7 @@ impl Builder<'_> {
             before: Document::new(),
             after: Document::new(),
             depends_on: Vec::new(),
+            parameters: node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect(),
         }
     }
 
@@ -431,6 +432,7 @@ impl Builder<'_> {
                 before: pick(&document, paths),
                 after: Document::new(),
                 depends_on: Vec::new(),
+                parameters: BTreeMap::new(),
             });
         }
     }
@@ -463,6 +465,7 @@ impl Builder<'_> {
                 before: metric_document(&name, live),
                 after: Document::new(),
                 depends_on: Vec::new(),
+                parameters: BTreeMap::new(),
             });
         }
     }

@@ -1,6 +1,6 @@
 //! The plan's types, which are also its file format (`docs/plan.schema.json`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,9 @@ pub struct Change {
     pub after: Document,
     /// Changes of this plan that must be done before.
     pub depends_on: Vec<Address>,
+    /// The parameters that the annotation or bellwether.toml sets, kept with what is applied.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Value>,
 }
 
 /// A place in the project.

@@ -1,0 +1,160 @@
+//! Applying a plan: the right order, at most eight writes at a time, one call for each change.
+//!
+//! It acts on the plan alone; the live documents it is given serve to keep what others set on a monitor.
+
+mod record;
+mod schedule;
+mod step;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::Timestamp;
+
+use self::schedule::Schedule;
+use crate::datadog::Writer;
+use crate::model::{Address, Document, LiveMetric, MonitorId};
+use crate::plan::{Action, Change, Plan};
+use crate::store::{Environment, StoreError};
+
+/// The most writes that are under way at a time: Datadog's edge refuses more of one client.
+pub const MAX_WRITES_IN_FLIGHT: usize = 8;
+
+/// What came of one change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is live.
+    Done {
+        /// The monitor, as far as there is one.
+        id: Option<MonitorId>,
+    },
+    /// Datadog has not seen the metric yet; a later apply tries again.
+    Deferred,
+    /// Datadog refused it, or did not answer.
+    Failed {
+        /// What happened, for people.
+        message: String,
+        /// Whether it may have happened all the same.
+        unknown: bool,
+    },
+    /// It was not tried.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What came of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Each change's outcome and how long it took, in the order in which they ended.
+    pub steps: Vec<(Address, Action, Outcome, Duration)>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// How many changes ended so.
+    pub fn count(&self, test: impl Fn(&Outcome) -> bool) -> usize {
+        self.steps.iter().filter(|(_, _, outcome, _)| test(outcome)).count()
+    }
+
+    /// How many changes are live.
+    pub fn done(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Done { .. }))
+    }
+
+    /// How many were refused.
+    pub fn failed(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
+    }
+
+    /// How many were not tried.
+    pub fn skipped(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Skipped { .. }))
+    }
+}
+
+/// What applying a plan needs.
+pub struct Context<'a> {
+    /// The only writer of the whole program.
+    pub writer: &'a Writer,
+    /// Where what was applied is kept.
+    pub state: &'a Environment,
+    /// The live monitors, as the plan's own refresh read them.
+    pub live: HashMap<MonitorId, Document>,
+    /// The live metrics, likewise.
+    pub metrics: &'a BTreeMap<String, LiveMetric>,
+    /// The ids of monitors that exist, by address, for composites.
+    pub ids: BTreeMap<Address, u64>,
+    /// The time, for records.
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Told of each change that ended: how many have, of how many.
+    pub progress: &'a (dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
+    /// Set when no further call is to be made.
+    pub stop: &'a AtomicBool,
+}
+
+/// Applies `plan`.
+///
+/// # Errors
+///
+/// When what was applied cannot be recorded. What Datadog refuses is in the report.
+pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreError> {
+    let total = plan.changes.len();
+    let mut schedule = Schedule::new(&plan.changes);
+    let mut report = Report::default();
+    let ids = Mutex::new(context.ids.clone());
+    let mut running = FuturesUnordered::new();
+    let mut store_error = None;
+    loop {
+        let stopped = context.stop.load(Ordering::Relaxed) || store_error.is_some();
+        while !stopped && running.len() < MAX_WRITES_IN_FLIGHT {
+            let Some(index) = schedule.next(running.is_empty()) else { break };
+            let change = &plan.changes[index];
+            let (context, ids) = (&context, &ids);
+            running.push(async move {
+                let started = Instant::now();
+                let outcome = step::run(change, plan, context, ids).await;
+                (index, outcome, started.elapsed())
+            });
+        }
+        let Some((index, outcome, elapsed)) = running.next().await else { break };
+        let change = &plan.changes[index];
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                // The write itself succeeded: the tags on the monitor carry on what the record would have said.
+                let message = error.to_string();
+                store_error.get_or_insert(error);
+                Outcome::Failed { message, unknown: false }
+            }
+        };
+        schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
+        note(&mut report, &context, change, outcome, elapsed, total);
+    }
+    report.interrupted = context.stop.load(Ordering::Relaxed) && schedule.waiting().next().is_some();
+    for (index, reason) in schedule.waiting() {
+        let reason = if report.interrupted { "stopped before it".to_owned() } else { reason };
+        note(&mut report, &context, &plan.changes[index], Outcome::Skipped { reason }, Duration::ZERO, total);
+    }
+    match store_error {
+        Some(error) => Err(error),
+        None => Ok(report),
+    }
+}
+
+fn note(
+    report: &mut Report,
+    context: &Context<'_>,
+    change: &Change,
+    outcome: Outcome,
+    elapsed: Duration,
+    total: usize,
+) {
+    (context.progress)(change, &outcome, elapsed, report.steps.len() + 1, total);
+    report.steps.push((change.address.clone(), change.action, outcome, elapsed));
+}

@@ -1,0 +1,148 @@
+//! One change: the call that makes it, and what is remembered of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::{Context, Outcome, record};
+use crate::compile::{ResourceKind, composite};
+use crate::datadog::ApiError;
+use crate::diff::write_body;
+use crate::model::{Address, Document, LiveMonitor, MonitorId};
+use crate::normalise::ADDRESS_TAG;
+use crate::plan::{Action, Change, Plan};
+use crate::store::StoreError;
+use crate::text::clean;
+
+type Ids = Mutex<BTreeMap<Address, u64>>;
+
+/// Makes one change. An error is about the record only; what Datadog says is the outcome.
+pub async fn run(
+    change: &Change,
+    plan: &Plan,
+    context: &Context<'_>,
+    ids: &Ids,
+) -> Result<Outcome, StoreError> {
+    let result = match change.kind {
+        ResourceKind::Monitor => monitor(change, context, ids).await,
+        ResourceKind::Metric => metric(change, context).await.map(|()| None),
+    };
+    let now = (context.now)();
+    match result {
+        Ok(id) => {
+            if change.action == Action::Delete {
+                context.state.record_removed(&change.address, &removed(change, context), now)?;
+                context.state.forget_applied(&change.address)?;
+            } else {
+                context.state.record_applied(&change.address, &record::applied(change, plan, id, now))?;
+                if let Some(from) = &change.from {
+                    context.state.forget_applied(from)?;
+                }
+            }
+            Ok(Outcome::Done { id })
+        }
+        Err(ApiError::MetricUnknown { .. }) => Ok(Outcome::Deferred),
+        Err(error) => {
+            let message = clean(&error.to_string()).into_owned();
+            Ok(Outcome::Failed { message, unknown: error.outcome_unknown() })
+        }
+    }
+}
+
+/// Everything that a deleted monitor was, for a later restore.
+fn removed(change: &Change, context: &Context<'_>) -> Document {
+    let live = change.id.and_then(|id| context.live.get(&id));
+    live.unwrap_or(&change.before).clone()
+}
+
+async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Option<MonitorId>, ApiError> {
+    let after = with_ids(&change.after, ids);
+    let written = match (change.action, change.id) {
+        (Action::Delete, Some(id)) => {
+            context.writer.delete_monitor(id).await?;
+            return Ok(Some(id));
+        }
+        (Action::Delete, None) => return Ok(None),
+        (Action::Replace, Some(old)) => {
+            let live = context.live.get(&old);
+            let created = create(change, &write_body(&after, live, &change.removed_tags()), context).await?;
+            context.writer.delete_monitor(old).await?;
+            created
+        }
+        (Action::Create | Action::Replace, _) | (_, None) => {
+            create(change, &write_body(&after, None, &[]), context).await?
+        }
+        (Action::Update | Action::Rename | Action::Adopt, Some(id)) => {
+            let body = write_body(&after, context.live.get(&id), &change.removed_tags());
+            context.writer.update_monitor(id, &body).await?
+        }
+    };
+    ids.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone(), written.id.0);
+    Ok(Some(written.id))
+}
+
+/// A create is never sent twice blindly. When its reply is lost, or Datadog says that such a monitor exists, the
+/// monitor is looked up, and is ours if it carries the address.
+async fn create(change: &Change, body: &Document, context: &Context<'_>) -> Result<LiveMonitor, ApiError> {
+    let error = match context.writer.create_monitor(body).await {
+        Ok(created) => return Ok(created),
+        Err(error) => error,
+    };
+    let reader = context.writer.reader();
+    let candidates = match error.duplicate_of() {
+        Some(id) => reader.monitor(id).await?.into_iter().collect(),
+        None if error.outcome_unknown() => {
+            let name = body.get("name").and_then(Value::as_str).unwrap_or_default();
+            reader.monitors_named(name).await?
+        }
+        None => Vec::new(),
+    };
+    let tag = format!("{ADDRESS_TAG}{}", change.address);
+    let ours = |live: &&LiveMonitor| live.tags.contains(&tag) && Some(live.id) != change.id;
+    match candidates.iter().find(ours) {
+        Some(live) => Ok(live.clone()),
+        None => Err(error),
+    }
+}
+
+/// A composite's query with the ids of its operands, those made a moment ago included.
+fn with_ids(after: &Document, ids: &Ids) -> Document {
+    let mut after = after.clone();
+    if after.get("type").and_then(Value::as_str) == Some("composite")
+        && let Some(Value::String(query)) = after.get_mut("query")
+    {
+        let ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+        *query = composite::resolve(query, |address| ids.get(address).copied());
+    }
+    after
+}
+
+async fn metric(change: &Change, context: &Context<'_>) -> Result<(), ApiError> {
+    let document = if change.action == Action::Delete { &change.before } else { &change.after };
+    let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
+    if change.action == Action::Delete {
+        context.writer.delete_tag_configuration(name).await?;
+        return Ok(());
+    }
+    let touches = |part: &str| change.fields.iter().any(|field| field.path.starts_with(part));
+    if touches("metadata.")
+        && let Some(Value::Object(metadata)) = document.get("metadata")
+    {
+        context.writer.put_metric_metadata(name, metadata).await?;
+    }
+    if touches("tag_configuration.")
+        && let Some(Value::Object(wanted)) = document.get("tag_configuration")
+    {
+        let exists = context.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some());
+        if exists {
+            // The type of a metric is fixed by its configuration's create; an update does not take it.
+            let mut attributes = wanted.clone();
+            attributes.remove("metric_type");
+            context.writer.update_tag_configuration(name, &attributes).await?;
+        } else {
+            context.writer.create_tag_configuration(name, wanted).await?;
+        }
+    }
+    Ok(())
+}
