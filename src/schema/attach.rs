@@ -28,12 +28,30 @@ impl Target {
         let names: &[&str] = match self {
             Self::Protocol => &["namespace", "protocol", "doc", "messages", "types", "errors"],
             Self::Enum => &[
-                "doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases",
+                "doc",
+                "fields",
+                "items",
+                "name",
+                "namespace",
+                "size",
+                "symbols",
+                "values",
+                "type",
+                "aliases",
                 "default",
             ],
-            Self::Named | Self::Type => {
-                &["doc", "fields", "items", "name", "namespace", "size", "symbols", "values", "type", "aliases"]
-            }
+            Self::Named | Self::Type => &[
+                "doc",
+                "fields",
+                "items",
+                "name",
+                "namespace",
+                "size",
+                "symbols",
+                "values",
+                "type",
+                "aliases",
+            ],
             Self::Field => &["default", "doc", "name", "order", "type", "aliases"],
             Self::Message => &["doc", "response", "request", "errors", "one-way"],
         };

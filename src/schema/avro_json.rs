@@ -32,13 +32,7 @@ pub(super) fn parse(id: FileId, text: &str, format: Format) -> (File, Vec<Diagno
         Ok(node) => {
             main = reader.schema(node, "");
             if let Some(main) = &main {
-                misplaced_in(
-                    &mut reader.misplaced,
-                    main,
-                    Some(Place::MainSchema),
-                    Place::InnerType,
-                    None,
-                );
+                misplaced_in(&mut reader.misplaced, main, Some(Place::MainSchema), Place::InnerType, None);
             }
         }
         Err(_) => {}
@@ -209,7 +203,8 @@ impl Reader {
 
     fn object_schema(&mut self, mut members: Members, span: Span, namespace: &str) -> Option<Type> {
         let member = members.take("type");
-        if let Some(Member { value: Node { value: Value::Object(_) | Value::Array(_), span }, .. }) = &member {
+        if let Some(Member { value: Node { value: Value::Object(_) | Value::Array(_), span }, .. }) = &member
+        {
             self.invalid(*span, "`type` must be the name of a kind of type here")
                 .helps
                 .push("only a field has a type inside `type`; write the inner one without the outer".into());

@@ -104,10 +104,6 @@ impl<'a> Cursor<'a> {
         Span::new(self.file, start, end.max(start))
     }
 
-    pub fn source(&self, span: Span) -> &'a str {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
-    }
-
     /// How the next token is called in messages.
     pub fn found(&self) -> String {
         let token = self.peek(0);

@@ -4,7 +4,11 @@
 
 /// Horizontal white space as Java's `\h`.
 fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\u{a0}' | '\u{1680}' | '\u{180e}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+    matches!(
+        c,
+        ' ' | '\t' | '\u{a0}' | '\u{1680}' | '\u{180e}' | '\u{2000}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
 }
 
 /// Cuts `text` after each line break; every piece but the last ends in one.
@@ -55,7 +59,8 @@ pub(super) fn clean(comment: &str) -> String {
         .skip(1)
         .map(|line| line.get(..line.len() - line.trim_start_matches(is_blank).len()).unwrap_or_default())
         .reduce(|a, b| {
-            let common = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+            let common =
+                a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
             a.get(..common).unwrap_or_default()
         })
         .unwrap_or_default();

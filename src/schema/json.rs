@@ -119,7 +119,9 @@ impl Node {
             (Value::Object(a), Value::Object(b)) => {
                 let sorted = |members: &[Member]| {
                     let mut order: Vec<usize> = (0..members.len()).collect();
-                    order.sort_by(|i, j| members.get(*i).map(|m| &m.key).cmp(&members.get(*j).map(|m| &m.key)));
+                    order.sort_by(|i, j| {
+                        members.get(*i).map(|m| &m.key).cmp(&members.get(*j).map(|m| &m.key))
+                    });
                     order
                 };
                 a.len() == b.len()
@@ -196,8 +198,13 @@ pub(super) fn string(cursor: &mut Cursor<'_>) -> Result<(String, Span), Reported
         Ok(text) => {
             if let Some(at) = text.lone_surrogate {
                 cursor.diagnostics.push(
-                    Diagnostic::at(Code::Lost, inside(at, at + 6), "half of a surrogate pair is no character", "")
-                        .with_help("write both halves, or the character itself"),
+                    Diagnostic::at(
+                        Code::Lost,
+                        inside(at, at + 6),
+                        "half of a surrogate pair is no character",
+                        "",
+                    )
+                    .with_help("write both halves, or the character itself"),
                 );
             }
             Ok((text.value.into_owned(), span))
@@ -347,7 +354,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_reported_where_they_are() {
-        for (text, start) in [("[1,]", 2), ("{a: 1}", 1), ("[1 2]", 3), ("\"a\\q\"", 2), ("1 2", 2), ("x", 0)] {
+        for (text, start) in [("[1,]", 2), ("{a: 1}", 1), ("[1 2]", 3), ("\"a\\q\"", 2), ("1 2", 2), ("x", 0)]
+        {
             let (node, diagnostics) = parse(text, Dialect::Json);
             assert!(node.is_err(), "{text}");
             assert_eq!(diagnostics.len(), 1, "{text}: {diagnostics:?}");

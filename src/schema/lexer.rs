@@ -302,9 +302,9 @@ impl Lexer<'_> {
                 }
                 Some(b'\\') if matches!(self.byte(self.at + 1), b'"' | b'\\') => self.at += 2,
                 None | Some(b'\n' | b'\r') => {
-                    self.error(start, self.at, "this text is not closed")
-                        .helps
-                        .push("end it with `\"` on the same line; a line break inside is written `\\n`".into());
+                    self.error(start, self.at, "this text is not closed").helps.push(
+                        "end it with `\"` on the same line; a line break inside is written `\\n`".into(),
+                    );
                     bad = true;
                     break;
                 }
@@ -312,7 +312,8 @@ impl Lexer<'_> {
                     let json = self.dialect == Dialect::Json;
                     if json || matches!(control, b'\t' | 0x08 | 0x0C) {
                         let at = self.at;
-                        let help = if control == b'\t' { "`\\t`".into() } else { format!("`\\u{control:04x}`") };
+                        let help =
+                            if control == b'\t' { "`\\t`".into() } else { format!("`\\u{control:04x}`") };
                         self.error(at, at + 1, "a control character inside a text")
                             .helps
                             .push(format!("write {help}"));

@@ -38,7 +38,8 @@ fn json_number(text: &str) -> Result<Number, &'static str> {
         };
     }
     let rest = unsigned.get(whole..).unwrap_or_default();
-    let bare_point = rest.strip_prefix('.').is_some_and(|fraction| !fraction.starts_with(|c: char| c.is_ascii_digit()));
+    let bare_point =
+        rest.strip_prefix('.').is_some_and(|fraction| !fraction.starts_with(|c: char| c.is_ascii_digit()));
     if bare_point || rest.contains(['x', 'X', 'p', 'P']) {
         return Err(NO_JSON);
     }
@@ -61,7 +62,9 @@ fn idl_number(text: &str) -> Result<Number, &'static str> {
     let hex = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
     let (digits, radix) = match hex {
         Some(hex) if hex.contains(['.', 'p', 'P']) => {
-            return hex_float(hex).map(|value| Number::Float(signed(value))).ok_or("a hexadecimal fraction needs an exponent, as in `0x1.8p1`");
+            return hex_float(hex)
+                .map(|value| Number::Float(signed(value)))
+                .ok_or("a hexadecimal fraction needs an exponent, as in `0x1.8p1`");
         }
         Some(hex) => (hex, 16),
         None if unsigned.contains(['.', 'e', 'E', 'f', 'F', 'd', 'D']) => {

@@ -4,7 +4,17 @@
 
 /// The names that no type may have. `local_timestamp_ms` is not among them, which follows Java.
 const RESERVED_TYPE_NAMES: [&str; 12] = [
-    "boolean", "int", "long", "float", "double", "bytes", "string", "null", "date", "time_ms", "timestamp_ms",
+    "boolean",
+    "int",
+    "long",
+    "float",
+    "double",
+    "bytes",
+    "string",
+    "null",
+    "date",
+    "time_ms",
+    "timestamp_ms",
     "uuid",
 ];
 
@@ -66,8 +76,8 @@ pub(super) fn check_type(full_name: &str) -> Result<(), String> {
 /// The way a type is referred to from inside `namespace` in JSON.
 pub(super) fn relative<'a>(full_name: &'a str, namespace: &str) -> &'a str {
     const KINDS: [&str; 14] = [
-        "record", "enum", "array", "map", "union", "fixed", "string", "bytes", "int", "long", "float", "double",
-        "boolean", "null",
+        "record", "enum", "array", "map", "union", "fixed", "string", "bytes", "int", "long", "float",
+        "double", "boolean", "null",
     ];
     let (own, name) = split(full_name);
     // A type named like a kind of schema would be mistaken for it.

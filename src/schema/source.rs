@@ -63,7 +63,10 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> 
                 read += c.len_utf16() * 2;
             }
             Err(error) => {
-                bad = Some(format!("unit 0x{:04x} at offset {read} has no partner", error.unpaired_surrogate()));
+                bad = Some(format!(
+                    "unit 0x{:04x} at offset {read} has no partner",
+                    error.unpaired_surrogate()
+                ));
                 break;
             }
         }

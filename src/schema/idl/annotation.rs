@@ -27,7 +27,8 @@ impl Parser<'_> {
         if self.cursor.at(TokenKind::RParen) {
             let message = format!("`@{}()` has no value", name.text);
             let span = self.cursor.span_from(start.start).to(self.cursor.here());
-            let diagnostic = Diagnostic::at(Code::Syntax, span, message, "").with_help(value_help(&name.text));
+            let diagnostic =
+                Diagnostic::at(Code::Syntax, span, message, "").with_help(value_help(&name.text));
             return Err(self.cursor.report(diagnostic));
         }
         let value = json::value(&mut self.cursor)?;

@@ -67,7 +67,8 @@ impl Parser<'_> {
 
     /// `int x;` in a protocol: most likely a field outside its record.
     fn not_a_message(&mut self, at: Span) -> Reported {
-        let field = matches!(self.cursor.kind(0), TokenKind::Semicolon | TokenKind::Equals | TokenKind::Comma);
+        let field =
+            matches!(self.cursor.kind(0), TokenKind::Semicolon | TokenKind::Equals | TokenKind::Comma);
         self.cursor.expected_with("`(` and the parameters of a message", |diagnostic| match field {
             true => diagnostic
                 .with_secondary(at, "this is taken for a message")

@@ -225,7 +225,9 @@ impl Parser<'_> {
         let late = matches!(word, "namespace" | "schema");
         let what = if annotations.is_empty() { "a declaration or an import" } else { "a declaration" };
         Err(self.cursor.expected_with(what, |diagnostic| match word {
-            "protocol" => diagnostic.with_help("a protocol is a file of its own; nothing can stand before it"),
+            "protocol" => {
+                diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
+            }
             _ if late => {
                 diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
             }

@@ -89,8 +89,8 @@ impl Parser<'_> {
         if self.cursor.at(TokenKind::Question) {
             let span = self.cursor.here();
             let message = "`?` stands only behind names of types, not behind arrays, maps and unions";
-            let diagnostic = Diagnostic::at(Code::Syntax, span, message, "")
-                .with_help("write `union { null, … }`");
+            let diagnostic =
+                Diagnostic::at(Code::Syntax, span, message, "").with_help("write `union { null, … }`");
             return Err(self.cursor.report(diagnostic));
         }
         Ok(schema)
