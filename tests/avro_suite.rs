@@ -1,6 +1,8 @@
 //! The official Avro IDL suite and a collection of corner cases, both outside the repository. Without them
 //! the tests pass with a note.
 
+#![allow(clippy::expect_used, clippy::print_stderr, reason = "helpers of tests")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
