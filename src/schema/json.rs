@@ -1,6 +1,12 @@
-//! JSON values that know where they stand in a file.
+//! JSON values that know where they stand in a file, and the parser that reads them.
+//!
+//! One parser serves annotation values and defaults in IDL as well as whole .avsc and .avpr files. It knows
+//! nothing of schemas.
 
-use crate::diag::Span;
+use super::cursor::{Cursor, Reported};
+use super::lexer::{Dialect, TokenKind};
+use super::literal::{self, Number};
+use crate::diag::{Code, Diagnostic, Span};
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +32,7 @@ pub enum Value {
     String(String),
     /// A list.
     Array(Vec<Node>),
-    /// An object.
+    /// An object. Of several members with one key only the last is kept, at the place of the first.
     Object(Vec<Member>),
 }
 
@@ -50,40 +56,317 @@ impl Node {
         }
     }
 
-    /// The value of a member of an object.
+    /// The elements, if this is a list.
+    pub fn elements(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of a member, if this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.members().iter().find(|member| member.key == key).map(|member| &member.value)
     }
 
-    /// What it is, in words with an article.
+    /// What kind of value it is, with an article: `a string`.
     pub fn type_name(&self) -> &'static str {
         match &self.value {
             Value::Null => "null",
             Value::Bool(_) => "a boolean",
             Value::Int(_) | Value::Float(_) => "a number",
-            Value::String(_) => "a text",
+            Value::String(_) => "a string",
             Value::Array(_) => "a list",
             Value::Object(_) => "an object",
         }
     }
 
-    /// The value without its places. NaN and the infinities become texts, as Avro's own tools print them.
+    /// The value without its places. NaN and the infinities become texts, as Java prints them.
     pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
         match &self.value {
-            Value::Null => serde_json::Value::Null,
-            Value::Bool(flag) => (*flag).into(),
-            Value::Int(number) => (*number).into(),
-            Value::Float(number) => match serde_json::Number::from_f64(*number) {
-                Some(number) => serde_json::Value::Number(number),
-                None if number.is_nan() => "NaN".into(),
-                None if *number > 0.0 => "Infinity".into(),
-                None => "-Infinity".into(),
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::Bool(*value),
+            Value::Int(value) => Json::from(*value),
+            Value::Float(value) => match serde_json::Number::from_f64(*value) {
+                Some(number) => Json::Number(number),
+                None => Json::String(non_finite(*value).into()),
             },
-            Value::String(text) => text.clone().into(),
-            Value::Array(items) => items.iter().map(Self::to_json).collect(),
+            Value::String(text) => Json::String(text.clone()),
+            Value::Array(elements) => Json::Array(elements.iter().map(Node::to_json).collect()),
             Value::Object(members) => {
-                members.iter().map(|member| (member.key.clone(), member.value.to_json())).collect()
+                Json::Object(members.iter().map(|m| (m.key.clone(), m.value.to_json())).collect())
             }
         }
+    }
+
+    /// Whether two values are the same, wherever they stand. The order of members does not matter.
+    pub fn same_as(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            // NaN is the same default as NaN.
+            (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits() || a == b,
+            (Value::Array(a), Value::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b))
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                let sorted = |members: &[Member]| {
+                    let mut order: Vec<usize> = (0..members.len()).collect();
+                    order.sort_by(|i, j| {
+                        members.get(*i).map(|m| &m.key).cmp(&members.get(*j).map(|m| &m.key))
+                    });
+                    order
+                };
+                a.len() == b.len()
+                    && sorted(a).into_iter().zip(sorted(b)).all(|(i, j)| match (a.get(i), b.get(j)) {
+                        (Some(a), Some(b)) => a.key == b.key && a.value.same_as(&b.value),
+                        _ => false,
+                    })
+            }
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// How Java writes a double that JSON has no number for.
+pub(super) fn non_finite(value: f64) -> &'static str {
+    match (value.is_nan(), value > 0.0) {
+        (true, _) => "NaN",
+        (false, true) => "Infinity",
+        (false, false) => "-Infinity",
+    }
+}
+
+/// Values in IDL nest less deep than whole schemas in JSON, where each record costs four levels.
+fn depth_limit(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::Idl => 64,
+        Dialect::Json => 256,
+    }
+}
+
+/// Reads one value.
+pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Node, Reported> {
+    let token = cursor.peek(0);
+    let value = match token.kind {
+        TokenKind::String => Value::String(string(cursor)?.0),
+        TokenKind::Int | TokenKind::Float => number(cursor)?,
+        TokenKind::LBrace => cursor.nested(depth_limit(cursor.dialect), object)?,
+        TokenKind::LBracket => cursor.nested(depth_limit(cursor.dialect), array)?,
+        TokenKind::Ident => {
+            let value = match cursor.text(token) {
+                "null" => Value::Null,
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                word => {
+                    let fix = format!("\"{word}\"");
+                    return Err(cursor.expected_with("a JSON value", |diagnostic| {
+                        let span = diagnostic.primary.as_ref().map(|label| label.span);
+                        let diagnostic = diagnostic.with_help(format!("a text stands in quotes: `{fix}`"));
+                        match span {
+                            Some(span) => diagnostic.with_fix(span, fix),
+                            None => diagnostic,
+                        }
+                    }));
+                }
+            };
+            cursor.bump();
+            value
+        }
+        _ => return Err(cursor.expected("a JSON value")),
+    };
+    Ok(Node { span: cursor.span_from(token.start), value })
+}
+
+/// Reads a text; the span includes the quotes.
+pub(super) fn string(cursor: &mut Cursor<'_>) -> Result<(String, Span), Reported> {
+    let token = cursor.expect(TokenKind::String, "a text in double quotes")?;
+    let span = cursor.span(token);
+    let text = cursor.text(token);
+    let raw = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
+    let inside = |from: usize, to: usize| {
+        Span::new(span.file, span.start + 1 + from as u32, span.start + 1 + to as u32)
+    };
+    match literal::unescape(raw, cursor.dialect) {
+        Ok(text) => {
+            if let Some(at) = text.lone_surrogate {
+                cursor.diagnostics.push(
+                    Diagnostic::at(
+                        Code::Lost,
+                        inside(at, at + 6),
+                        "half of a surrogate pair is no character",
+                        "",
+                    )
+                    .with_help("write both halves, or the character itself"),
+                );
+            }
+            Ok((text.value.into_owned(), span))
+        }
+        Err(range) => {
+            let escape = raw.get(range.clone()).unwrap_or_default();
+            let message = format!("`{escape}` is not an escape");
+            let diagnostic = Diagnostic::at(Code::Syntax, inside(range.start, range.end), message, "")
+                .with_help("a backslash itself is written `\\\\`");
+            Err(cursor.report(diagnostic))
+        }
+    }
+}
+
+fn number(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
+    let token = cursor.bump();
+    let (span, text) = (cursor.span(token), cursor.text(token));
+    match literal::number(text, cursor.dialect) {
+        Ok(Number::Int(value)) => Ok(Value::Int(value)),
+        Ok(Number::Float(value)) => Ok(Value::Float(value)),
+        Ok(Number::Overflow(value)) => {
+            let message = format!("the number is too large and becomes {}", non_finite(value));
+            cursor.diagnostics.push(Diagnostic::at(Code::Lost, span, message, ""));
+            Ok(Value::Float(value))
+        }
+        Err(reason) => Err(cursor.report(Diagnostic::at(Code::Syntax, span, reason, ""))),
+    }
+}
+
+fn array(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
+    cursor.bump();
+    let mut elements = Vec::new();
+    if cursor.eat(TokenKind::RBracket) {
+        return Ok(Value::Array(elements));
+    }
+    loop {
+        elements.push(value(cursor)?);
+        if cursor.eat(TokenKind::RBracket) {
+            return Ok(Value::Array(elements));
+        }
+        separator(cursor, TokenKind::RBracket, "`,` or `]`")?;
+    }
+}
+
+fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
+    cursor.bump();
+    let mut members = Vec::new();
+    if cursor.eat(TokenKind::RBrace) {
+        return Ok(Value::Object(members));
+    }
+    loop {
+        if cursor.at(TokenKind::Ident) {
+            let word = cursor.found();
+            return Err(cursor.expected_with("a key in double quotes", |diagnostic| {
+                diagnostic.with_help(format!("put {word} in double quotes"))
+            }));
+        }
+        let (key, key_span) = string(cursor)?;
+        cursor.expect(TokenKind::Colon, "`:` after the key")?;
+        members.push(Member { key, key_span, value: value(cursor)? });
+        if cursor.eat(TokenKind::RBrace) {
+            return Ok(Value::Object(without_repetitions(cursor, members)));
+        }
+        separator(cursor, TokenKind::RBrace, "`,` or `}`")?;
+    }
+}
+
+/// Takes the comma between two elements; a trailing one gets a message of its own.
+fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<(), Reported> {
+    let comma = cursor.expect(TokenKind::Comma, what)?;
+    if cursor.at(close) {
+        let span = cursor.span(comma);
+        let diagnostic =
+            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "").with_fix(span, "");
+        return Err(cursor.report(diagnostic));
+    }
+    Ok(())
+}
+
+fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Member> {
+    let mut keys: Vec<&str> = members.iter().map(|member| member.key.as_str()).collect();
+    keys.sort_unstable();
+    if keys.windows(2).all(|pair| pair.first() != pair.get(1)) {
+        return members;
+    }
+    let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut kept: Vec<Member> = Vec::with_capacity(members.len());
+    for member in members {
+        let known = first.get(&member.key).and_then(|index| kept.get_mut(*index));
+        match known {
+            Some(earlier) => {
+                let message = format!("the key `{}` is given twice; the last one counts", member.key);
+                let diagnostic = Diagnostic::at(Code::Lost, member.key_span, message, "this one counts")
+                    .with_secondary(earlier.key_span, "this one is lost");
+                cursor.diagnostics.push(diagnostic);
+                *earlier = member;
+            }
+            None => {
+                first.insert(member.key.clone(), kept.len());
+                kept.push(member);
+            }
+        }
+    }
+    kept
+}
+
+/// Reads a whole JSON file.
+pub(super) fn document(cursor: &mut Cursor<'_>) -> Result<Node, Reported> {
+    if cursor.at(TokenKind::End) {
+        return Err(cursor.expected("a JSON value"));
+    }
+    let node = value(cursor)?;
+    cursor.expect(TokenKind::End, "the end of the file")?;
+    if cursor.has_syntax_errors() {
+        return Err(Reported);
+    }
+    Ok(node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Sources;
+
+    fn parse(text: &str, dialect: Dialect) -> (Result<Node, Reported>, Vec<Diagnostic>) {
+        let file = Sources::default().add("a", text);
+        let mut cursor = Cursor::new(file, text, dialect);
+        (document(&mut cursor), cursor.diagnostics)
+    }
+
+    #[test]
+    fn values_know_their_bytes() {
+        let (node, _) = parse(r#"{"a": [1, 2.5], /* c */ "b": {"c": null}}"#, Dialect::Json);
+        let node = node.unwrap();
+        let b = node.get("b").unwrap();
+        assert_eq!((b.span.start, b.span.end), (29, 40));
+        assert_eq!(node.to_json(), serde_json::json!({"a": [1, 2.5], "b": {"c": null}}));
+    }
+
+    #[test]
+    fn of_two_members_with_one_key_the_last_counts_and_a_warning_says_so() {
+        let (node, diagnostics) = parse(r#"{"a":1,"b":2,"a":3}"#, Dialect::Idl);
+        assert_eq!(node.unwrap().to_json(), serde_json::json!({"a": 3, "b": 2}));
+        assert_eq!(diagnostics.len(), 1);
+        assert_eq!(diagnostics[0].code, Code::Lost);
+    }
+
+    #[test]
+    fn mistakes_are_reported_where_they_are() {
+        for (text, start) in [("[1,]", 2), ("{a: 1}", 1), ("[1 2]", 3), ("\"a\\q\"", 2), ("1 2", 2), ("x", 0)]
+        {
+            let (node, diagnostics) = parse(text, Dialect::Json);
+            assert!(node.is_err(), "{text}");
+            assert_eq!(diagnostics.len(), 1, "{text}: {diagnostics:?}");
+            assert_eq!(diagnostics[0].primary.as_ref().unwrap().span.start, start, "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_overflow() {
+        let (node, diagnostics) = parse(&"[".repeat(100_000), Dialect::Json);
+        assert!(node.is_err());
+        assert!(diagnostics[0].message.contains("256 levels"));
     }
 }

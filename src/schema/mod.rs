@@ -1,6 +1,29 @@
-//! The Avro front end.
+//! The Avro front end: schema files in, records with their annotations and exact places out.
+//!
+//! `source` and `lexer` turn bytes into tokens, `idl` and `avro_json` turn tokens into the common
+//! representation `ir`, `project` follows imports, `resolve` and `defaults` check what was declared, `set`
+//! hands out records and `emit` writes Avro JSON. What an annotation means to Datadog is not known here.
 
+mod attach;
+mod avro_json;
+mod cursor;
+mod defaults;
+mod doc;
+mod emit;
+mod idl;
+mod ir;
 pub mod json;
+mod lexer;
+mod literal;
 mod model;
+mod names;
+mod project;
+mod reach;
+mod resolve;
+mod set;
+mod source;
+mod writer;
 
 pub use model::{Annotation, Field, Misplaced, Place, Record};
+pub use project::{InputFile, LoadError, Loader, ParseOptions};
+pub use set::{Parsed, SchemaSet, avro_json, parse_project};
