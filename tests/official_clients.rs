@@ -1,6 +1,9 @@
 //! Datadog's own Python clients against the sandbox, unchanged. Needs `pip install datadog
 //! datadog-api-client zstandard`; without them the test says that it was skipped.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
+
 use std::path::Path;
 use std::process::Command;
 

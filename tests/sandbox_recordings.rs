@@ -2,6 +2,9 @@
 //!
 //! The recordings are outside the repository: `../shared/data/datadog`, or `$BELLWETHER_SHARED`.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};

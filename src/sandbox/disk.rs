@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use axum::http::StatusCode;
+
 use super::error::SandboxError;
 use super::reply::Refusal;
 
@@ -15,11 +17,16 @@ const FORMAT_KEY: &[u8] = b"format";
 /// sled's default cache of 1 GiB would hold the data twice: the indexes are in memory anyway.
 const CACHE: u64 = 16 << 20;
 
+/// A key without its prefix, and a value.
+type Record = (Vec<u8>, Vec<u8>);
+
 /// Writes that happen together.
 pub(super) type Batch = sled::Batch;
 
 /// Where writes go.
 pub(super) struct Disk {
+    /// Whether there is a database: it is taken out of `db` when the sandbox stops.
+    persistent: bool,
     db: RwLock<Option<sled::Db>>,
     /// How many batches were written, and how many of these are known to be durable.
     written: AtomicU64,
@@ -33,7 +40,12 @@ impl Disk {
     }
 
     fn over(db: Option<sled::Db>) -> Self {
-        Self { db: RwLock::new(db), written: AtomicU64::new(0), flushed: tokio::sync::Mutex::new(0) }
+        Self {
+            persistent: db.is_some(),
+            db: RwLock::new(db),
+            written: AtomicU64::new(0),
+            flushed: tokio::sync::Mutex::new(0),
+        }
     }
 
     /// Opens or creates the database of a sandbox directory.
@@ -75,11 +87,15 @@ impl Disk {
 
     /// Writes a batch. It is durable only after [`Self::durable`].
     pub(super) fn apply(&self, batch: Batch) -> Result<(), Refusal> {
-        if let Some(db) = self.db() {
-            db.apply_batch(batch).map_err(Refusal::internal)?;
-            self.written.fetch_add(1, Ordering::SeqCst);
+        match self.db() {
+            Some(db) => {
+                db.apply_batch(batch).map_err(Refusal::internal)?;
+                self.written.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+            None if self.persistent => Err(stopping()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits until everything written so far is on disk. Concurrent callers share one flush: with many
@@ -101,7 +117,7 @@ impl Disk {
     }
 
     /// Everything whose key starts with `prefix`, in key order, without the prefix.
-    pub(super) fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+    pub(super) fn scan(&self, prefix: &[u8]) -> Result<Vec<Record>, String> {
         let Some(db) = self.db() else { return Ok(Vec::new()) };
         db.scan_prefix(prefix)
             .map(|item| {
@@ -122,11 +138,16 @@ impl Disk {
         Ok(batch)
     }
 
-    /// Flushes and lets the database go; later writes are kept in memory only.
+    /// Flushes and lets the database go; later writes are refused.
     pub(super) fn close(&self) -> Result<(), SandboxError> {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         db.map_or(Ok(()), |db| db.flush().map(drop).map_err(|error| SandboxError::Flush(error.to_string())))
     }
+}
+
+/// Said to a write that outlived the wait for open requests: it was not stored.
+fn stopping() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox is stopping")
 }
 
 fn database(directory: &Path) -> PathBuf {
@@ -164,6 +185,7 @@ mod tests {
         let first = Disk::open(directory.path()).unwrap();
         assert!(matches!(Disk::open(directory.path()), Err(SandboxError::Locked(_))));
         first.close().unwrap();
+        assert!(first.apply(Batch::default()).is_err(), "a closed database stores nothing");
     }
 
     #[test]

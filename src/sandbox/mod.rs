@@ -10,6 +10,7 @@ mod disk;
 mod downtimes;
 mod error;
 mod http;
+mod lex;
 mod metric_routes;
 mod metrics;
 mod monitor_routes;
@@ -20,6 +21,7 @@ mod reply;
 mod rewrite;
 mod search;
 mod server;
+mod view;
 
 pub use clock::Clock;
 pub use error::SandboxError;

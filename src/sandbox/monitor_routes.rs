@@ -6,10 +6,11 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::http::Shared;
-use super::monitors::{Assets, Filter, READ, View};
+use super::monitors::Filter;
 use super::payload::{Params, Payload};
 use super::reply::{Refusal, bytes_reply, json_reply};
 use super::search;
+use super::view::{Assets, READ, View};
 
 type Reply = Result<Response, Refusal>;
 
@@ -124,8 +125,7 @@ pub(super) async fn can_delete(State(app): Shared, params: Params) -> Reply {
 }
 
 pub(super) async fn search(State(app): Shared, params: Params) -> Reply {
-    let now = app.now();
-    let body = search::monitors(app.monitors().all(now), &params, now.as_second())?;
+    let body = search::monitors(app.monitors().all(app.now()), &params)?;
     Ok(json_reply(StatusCode::OK, &body))
 }
 

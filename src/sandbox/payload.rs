@@ -173,6 +173,16 @@ mod tests {
     }
 
     #[test]
+    fn gzip_and_zstd_are_read() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(b"plain").unwrap();
+        assert_eq!(decode(&headers("GZIP"), gzip.finish().unwrap()).unwrap(), b"plain");
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        let zstd = ruzstd::encoding::compress_to_vec(&b"plain"[..], level);
+        assert_eq!(decode(&headers("zstd1"), zstd).unwrap(), b"plain");
+    }
+
+    #[test]
     fn a_bomb_is_refused() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         gzip.write_all(&vec![b' '; LIMIT + 1]).unwrap();

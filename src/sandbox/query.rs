@@ -3,6 +3,7 @@
 //!
 //! It refuses what the real API is known to refuse and passes what it may accept: it is no grammar.
 
+use super::lex::{arguments, inside, items, mask, method};
 use super::reply::Refusal;
 
 /// How the queries of a type are built.
@@ -135,61 +136,6 @@ fn comparison(query: &str) -> Result<(&str, Comparison), String> {
     }
 }
 
-/// The text with everything inside quotes replaced by `_` (quotes too), byte for byte; `None` when
-/// brackets or quotes do not match.
-fn mask(text: &str) -> Option<String> {
-    let mut masked = String::with_capacity(text.len());
-    let mut open = Vec::new();
-    let mut quote = None;
-    let mut escaped = false;
-    for c in text.chars() {
-        if let Some(mark) = quote {
-            if escaped {
-                escaped = false;
-            } else if c == '\\' {
-                escaped = true;
-            } else if c == mark {
-                quote = None;
-            }
-            masked.extend(std::iter::repeat_n('_', c.len_utf8()));
-            continue;
-        }
-        match c {
-            '"' | '\'' => {
-                quote = Some(c);
-                masked.push('_');
-                continue;
-            }
-            '(' => open.push(')'),
-            '[' => open.push(']'),
-            '{' => open.push('}'),
-            ')' | ']' | '}' if open.pop() != Some(c) => return None,
-            _ => {}
-        }
-        masked.push(c);
-    }
-    (open.is_empty() && quote.is_none()).then_some(masked)
-}
-
-/// The text between the bracket at `start` and its partner, from both the text and its mask.
-fn inside<'t>(text: &'t str, masked: &'t str, start: usize) -> Option<(&'t str, &'t str)> {
-    let mut depth = 0_usize;
-    for (at, c) in masked.get(start..)?.char_indices() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    let range = start + 1..start + at;
-                    return Some((text.get(range.clone())?, masked.get(range)?));
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 fn metric(left: &str, masked: &str) -> Result<(), &'static str> {
     if masked.starts_with("formula(") {
         return Ok(());
@@ -235,26 +181,6 @@ fn check_algorithm(text: &str, masked: &str, algorithms: &[&str]) -> Result<(), 
     }
 }
 
-/// The arguments of a call, at the top level only.
-fn arguments<'t>(text: &'t str, masked: &str) -> Vec<&'t str> {
-    let mut depth = 0_usize;
-    let mut from = 0;
-    let mut found = Vec::new();
-    for (at, c) in masked.char_indices() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                found.push(text.get(from..at).unwrap_or_default().trim());
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    found.push(text.get(from..).unwrap_or_default().trim());
-    found
-}
-
 /// `last_5m`, `next_1w`, and the `current_1mo` of `Create-a-metric-monitor-returns-OK-response.json`.
 fn is_window(window: &str) -> bool {
     let Some((direction, length)) = window.trim().split_once('_') else { return false };
@@ -278,19 +204,6 @@ fn events(name: &str, left: &str, masked: &str) -> Result<(), &'static str> {
     } else {
         Err("invalid evaluation window")
     }
-}
-
-/// The argument text of a method call outside quotes.
-fn method<'t>(text: &'t str, masked: &'t str, call: &str) -> Option<&'t str> {
-    let at = masked.find(call)?;
-    inside(text, masked, at + call.len() - 1).map(|(text, _)| text)
-}
-
-/// Quoted lists too: `"a","b"` and `"a,b"` are the same groups.
-fn items(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(',')
-        .map(|item| item.trim().trim_matches(['"', '\'']).to_owned())
-        .filter(|item| !item.is_empty())
 }
 
 fn groups_and_scopes(left: &str, masked: &str) -> (Vec<String>, Vec<String>) {

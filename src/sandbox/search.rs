@@ -70,7 +70,7 @@ fn matches(monitor: &Map<String, Value>, term: &Term) -> bool {
         Some("status") => text(monitor, "overall_state").to_lowercase() == value,
         Some("type") => classification(monitor) == value || text(monitor, "type") == value,
         Some("muted") => muted(monitor).0.to_string() == value,
-        Some("id") => monitor.get("id").is_some_and(|id| id.to_string() == value),
+        Some("id") => monitor.get("id").and_then(Value::as_u64) == value.parse().ok(),
         Some("title") => text(monitor, "name").to_lowercase().contains(value.trim_matches('*')),
         Some("tag") => tagged(value),
         Some(field) => tagged(&format!("{field}:{value}")),
@@ -141,7 +141,6 @@ fn page(
 pub(super) fn monitors(
     monitors: impl Iterator<Item = Map<String, Value>>,
     params: &Params,
-    _now: i64,
 ) -> Result<Value, Refusal> {
     let found = found(monitors, params)?;
     let items = found.iter().map(|monitor| {

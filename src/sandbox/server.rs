@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -19,10 +19,9 @@ use super::monitors::Monitors;
 
 /// How long open requests may take when the sandbox stops.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How often, and how many times, to look again at a locked directory: its owner may be starting or
-/// stopping.
+/// How often, and how long, to look again at a locked directory: its owner may be starting or stopping.
 const RETRY: Duration = Duration::from_millis(50);
-const ATTACH_TRIES: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(10);
 const OPEN_TRIES: u32 = 10;
 
 /// Where a sandbox keeps its monitors.
@@ -72,7 +71,8 @@ impl Sandbox {
     /// For an environment with `sandbox = true`: serves the directory on a loopback port or, when another
     /// process serves it already, gives that server's URL.
     pub async fn attach(directory: &Path) -> Result<Attached, SandboxError> {
-        for _ in 0..ATTACH_TRIES {
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
             // The lock says whether anyone serves the directory. The address file alone does not: it may be
             // stale, and another program may have taken the port.
             match open(directory.to_owned()).await {
