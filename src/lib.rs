@@ -11,6 +11,7 @@ pub mod model;
 pub mod normalise;
 pub mod plan;
 pub mod query;
+pub mod sandbox;
 pub mod schema;
 pub mod store;
 pub mod suggest;
