@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 
@@ -17,6 +18,10 @@ const FORMAT_KEY: &[u8] = b"format";
 /// sled's default cache of 1 GiB would hold the data twice: the indexes are in memory anyway.
 const CACHE: u64 = 16 << 20;
 
+/// How long to wait for sled to release its lock: two seconds at most.
+const RELEASE_TRIES: u32 = 400;
+const RELEASE_RETRY: Duration = Duration::from_millis(5);
+
 /// A key without its prefix, and a value.
 type Record = (Vec<u8>, Vec<u8>);
 
@@ -25,8 +30,8 @@ pub(super) type Batch = sled::Batch;
 
 /// Where writes go.
 pub(super) struct Disk {
-    /// Whether there is a database: it is taken out of `db` when the sandbox stops.
-    persistent: bool,
+    /// The directory, if there is a database: that is taken out of `db` when the sandbox stops.
+    directory: Option<PathBuf>,
     db: RwLock<Option<sled::Db>>,
     /// How many batches were written, and how many of these are known to be durable.
     written: AtomicU64,
@@ -36,12 +41,12 @@ pub(super) struct Disk {
 impl Disk {
     /// Keeps nothing.
     pub(super) fn memory() -> Self {
-        Self::over(None)
+        Self::over(None, None)
     }
 
-    fn over(db: Option<sled::Db>) -> Self {
+    fn over(directory: Option<PathBuf>, db: Option<sled::Db>) -> Self {
         Self {
-            persistent: db.is_some(),
+            directory,
             db: RwLock::new(db),
             written: AtomicU64::new(0),
             flushed: tokio::sync::Mutex::new(0),
@@ -78,7 +83,7 @@ impl Disk {
                 db.insert(FORMAT_KEY, &FORMAT.to_be_bytes()).map_err(|error| failed(error.to_string()))?;
             }
         }
-        Ok(Self::over(Some(db)))
+        Ok(Self::over(Some(directory.to_owned()), Some(db)))
     }
 
     fn db(&self) -> Option<sled::Db> {
@@ -93,7 +98,7 @@ impl Disk {
                 self.written.fetch_add(1, Ordering::SeqCst);
                 Ok(())
             }
-            None if self.persistent => Err(stopping()),
+            None if self.directory.is_some() => Err(stopping()),
             None => Ok(()),
         }
     }
@@ -141,7 +146,25 @@ impl Disk {
     /// Flushes and lets the database go; later writes are refused.
     pub(super) fn close(&self) -> Result<(), SandboxError> {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        db.map_or(Ok(()), |db| db.flush().map(drop).map_err(|error| SandboxError::Flush(error.to_string())))
+        let Some(db) = db else { return Ok(()) };
+        let flushed = db.flush();
+        drop(db);
+        if let Some(directory) = &self.directory {
+            await_release(&database(directory));
+        }
+        flushed.map(drop).map_err(|error| SandboxError::Flush(error.to_string()))
+    }
+}
+
+/// sled's own threads hold the database for a moment after the last handle is gone. Waiting until its lock
+/// is free lets whoever stopped a sandbox start the next one at once.
+fn await_release(database: &Path) {
+    for _ in 0..RELEASE_TRIES {
+        let lock = std::fs::File::open(database.join("db")).map(|file| file.try_lock_shared());
+        if !matches!(lock, Ok(Err(std::fs::TryLockError::WouldBlock))) {
+            return;
+        }
+        std::thread::sleep(RELEASE_RETRY);
     }
 }
 
@@ -171,10 +194,11 @@ mod tests {
     #[test]
     fn a_newer_format_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let db = sled::open(database(directory.path())).unwrap();
-        db.insert(FORMAT_KEY, &7_u32.to_be_bytes()).unwrap();
-        db.flush().unwrap();
-        drop(db);
+        let disk = Disk::open(directory.path()).unwrap();
+        let mut batch = Batch::default();
+        batch.insert(FORMAT_KEY, &7_u32.to_be_bytes());
+        disk.apply(batch).unwrap();
+        disk.close().unwrap();
         let message = Disk::open(directory.path()).err().unwrap().to_string();
         assert!(message.contains("has format 7; this version reads up to 1"), "{message}");
     }

@@ -95,7 +95,8 @@ pub(super) fn draft(
         };
         draft.insert(field.name.to_owned(), value);
     }
-    // Seen in datadogpy issue 326: a monitor without a name is named by its query, in backquotes.
+    // Not recorded. The monitor in datadogpy issue 326 has its query in backquotes for a name, which is
+    // taken for what a create without a name gets.
     if draft.get("name").and_then(Value::as_str) == Some("") {
         let query = draft.get("query").and_then(Value::as_str).unwrap_or_default();
         let name = json!(format!("`{query}`"));

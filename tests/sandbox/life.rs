@@ -117,3 +117,48 @@ async fn dropping_frees_the_directory() {
     assert!(again.is_own());
     again.stop().await.unwrap();
 }
+
+/// Not a test by itself: the other process of the next one. It serves until it is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "run by a_killed_process_leaves_everything"]
+async fn serve_until_killed() {
+    let Some(directory) = std::env::var_os("SANDBOX_DIRECTORY") else { return };
+    let _running = Client::with(Storage::Directory(directory.into())).await;
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_leaves_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "life::serve_until_killed"])
+        .env("SANDBOX_DIRECTORY", directory.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = directory.path().join("address");
+    while !file.exists() {
+        assert!(other.try_wait().unwrap().is_none(), "the other process ended");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let attached = Sandbox::attach(directory.path()).await.unwrap();
+    assert!(!attached.is_own());
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let send = async |method: &str, url: &str, body: String| {
+        let request = http.request(method.parse().unwrap(), format!("{url}/api/v1/monitor")).body(body);
+        Client::finish(request.header("DD-API-KEY", "k").header("DD-APPLICATION-KEY", "k")).await
+    };
+    for number in 0..10 {
+        let body = monitor(json!({"name": number.to_string()})).to_string();
+        assert_eq!(send("POST", attached.url(), body).await.0, 200);
+    }
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(file.exists(), "nobody removed the address");
+
+    let again = Sandbox::attach(directory.path()).await.unwrap();
+    assert!(again.is_own());
+    let (_, list) = send("GET", again.url(), String::new()).await;
+    assert_eq!(list.as_array().unwrap().len(), 10);
+    again.stop().await.unwrap();
+}
