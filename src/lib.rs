@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod catalog;
+pub mod cli;
 pub mod compile;
 pub mod config;
 pub mod datadog;
@@ -9,8 +10,11 @@ pub mod diag;
 pub mod diff;
 pub mod model;
 pub mod normalise;
+pub mod ops;
 pub mod plan;
+pub mod project;
 pub mod query;
+pub mod render;
 pub mod sandbox;
 pub mod schema;
 pub mod store;

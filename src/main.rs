@@ -1,3 +1,7 @@
-//! The `bellwether` binary.
+//! The `bellwether` binary: see the library crate.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(bellwether::cli::main(std::env::args_os()))
+}

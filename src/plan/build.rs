@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::matching::{How, Matched, Matching, match_monitors};
 use super::types::{
-    Action, ApiCalls, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic,
+    Action, ApiCalls, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic, RECREATED,
     SourceReference, Summary,
 };
 use super::{base, budget, effect, guard, order};
@@ -252,7 +252,7 @@ impl Builder<'_> {
         set_rev(&mut after, desired_rev);
         let known = self.inputs.applied.get(&node.address);
         let effect = match known.and_then(|applied| applied.id) {
-            Some(id) => format!("deleted in Datadog ({id}): created again, with a new id"),
+            Some(id) => format!("{RECREATED} ({id}): created again, with a new id"),
             None => "new coverage".to_owned(),
         };
         self.changes.push(Change { effect: vec![effect], after, ..self.change(node, Action::Create, None) });

@@ -13,7 +13,7 @@ mod types;
 
 pub use budget::live_series;
 pub use build::{Inputs, Options, build, metric_document};
-pub use guard::Blocked;
+pub use guard::{Blocked, judge_budget};
 pub use matching::{How, Matched, Matching, match_monitors};
 pub use types::{
     Action, ApiCalls, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic,

@@ -17,6 +17,9 @@ use crate::normalise::hex;
 /// The version of the plan's format. It grows when an older reader would misunderstand a newer plan.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// How the effect of a create begins that makes a deleted monitor again.
+pub const RECREATED: &str = "deleted in Datadog";
+
 /// Everything that an apply would do, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -354,6 +357,26 @@ impl Change {
                 parts.len() as u64
             }
         }
+    }
+
+    /// Whether this makes a monitor again that somebody deleted in Datadog.
+    pub fn is_recreated(&self) -> bool {
+        self.action == Action::Create && self.effect.iter().any(|effect| effect.starts_with(RECREATED))
+    }
+
+    /// The part of a conflicting change that was edited in Datadog.
+    pub fn live_side(&self) -> Option<Drift> {
+        let both = self.fields.iter().filter(|field| field.changed_by == ChangedBy::Both);
+        let fields: Vec<FieldChange> = both.cloned().collect();
+        (!fields.is_empty()).then(|| Drift {
+            address: self.address.clone(),
+            kind: self.kind,
+            id: self.id,
+            source: self.source.clone(),
+            fields,
+            effect: vec!["changed in the schemas as well".to_owned()],
+            modified: None,
+        })
     }
 
     /// The tags that were ours and are no longer.

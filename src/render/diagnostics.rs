@@ -42,9 +42,10 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
         let file = sources.file(id);
         let of_file = labels.iter().filter(|(label, _)| label.span.file == id);
         // A character that would act on the terminal is made visible by the renderer itself.
-        Snippet::source(&*file.text).path(clean(&file.path)).fold(true).annotations(
-            of_file.map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text))),
-        )
+        Snippet::source(&*file.text)
+            .path(clean(&file.path))
+            .fold(true)
+            .annotations(of_file.map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text))))
     });
     let mut group = title.elements(snippets);
     for help in &diagnostic.helps {

@@ -3,19 +3,19 @@
 use super::fields::{field, labelled};
 use super::plan::count;
 use super::{Header, Page, Style};
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 use crate::text::clean_line;
 
 /// What live monitors differ in from what was last applied. `missing` are those that are gone from Datadog.
 pub fn drift(plan: &Plan, header: &Header, page: &Page) -> String {
-    let missing: Vec<_> = plan
-        .changes
-        .iter()
-        .filter(|change| change.action == Action::Create && change.effect.iter().any(|e| e.starts_with("deleted in Datadog")))
-        .collect();
+    let missing: Vec<_> = plan.changes.iter().filter(|change| change.is_recreated()).collect();
     let total = header.managed as usize + missing.len();
     if plan.drift.is_empty() && missing.is_empty() {
-        return format!("In sync: {} of {} as last applied.\n", count(header.managed as usize, "monitor"), total);
+        return format!(
+            "In sync: {} of {} as last applied.\n",
+            count(header.managed as usize, "monitor"),
+            total
+        );
     }
     let left = page.symbols(&format!("bellwether drift · {}", plan.environment));
     let right = page.symbols(&format!("{} · {}", header.target, header.read));
@@ -25,7 +25,11 @@ pub fn drift(plan: &Plan, header: &Header, page: &Page) -> String {
         let left = format!("+ {}", clean_line(change.address.as_str()));
         text.push_str(&page.spread(&left, &page.paint(Style::Create, &left), &clean_line(&source)));
         text.push('\n');
-        text.push_str(&labelled(page, "deleted", &["in Datadog; the next apply creates it again".to_owned()]));
+        text.push_str(&labelled(
+            page,
+            "deleted",
+            &["in Datadog; the next apply creates it again".to_owned()],
+        ));
         text.push('\n');
     }
     for drift in &plan.drift {
@@ -48,7 +52,11 @@ pub fn drift(plan: &Plan, header: &Header, page: &Page) -> String {
     }
     let differing = plan.drift.len() + missing.len();
     text.push_str(&format!("{}\n", page.rule()));
-    text.push_str(&format!("Drift: {differing} of {}. {} as last applied.\n", count(total, "monitor"), total - differing));
+    text.push_str(&format!(
+        "Drift: {differing} of {}. {} as last applied.\n",
+        count(total, "monitor"),
+        total - differing
+    ));
     if !plan.drift.is_empty() {
         text.push_str("  put back   bellwether apply --reset-drift\n");
         text.push_str("  keep       bring the schema to the live value\n");

@@ -126,7 +126,11 @@ fn token_difference(page: &Page, label: &str, before: &str, after: &str) -> Stri
         for line in broken(&tokens, width) {
             let painted: String = line
                 .iter()
-                .map(|(token, changed)| if *changed { page.paint(Style::Mark, token) } else { (*token).to_owned() })
+                .map(
+                    |(token, changed)| {
+                        if *changed { page.paint(Style::Mark, token) } else { (*token).to_owned() }
+                    },
+                )
                 .collect();
             rows.push(format!("{sign} {}", painted.trim_end()));
             if line.iter().any(|(_, changed)| *changed) && !page.color {

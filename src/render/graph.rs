@@ -27,7 +27,8 @@ pub fn dot(graph: &DesiredGraph) -> String {
 /// Mermaid, as GitHub draws it.
 pub fn mermaid(graph: &DesiredGraph) -> String {
     let nodes: Vec<_> = graph.nodes().collect();
-    let number = |address: &crate::model::Address| nodes.iter().position(|node| node.address == *address).unwrap_or(0);
+    let number =
+        |address: &crate::model::Address| nodes.iter().position(|node| node.address == *address).unwrap_or(0);
     let mut text = String::from("flowchart LR\n");
     for (index, node) in nodes.iter().enumerate() {
         let (open, close) = match node.kind {
@@ -61,7 +62,11 @@ pub fn graph_json(graph: &DesiredGraph, sources: &Sources) -> Value {
     let edges: Vec<Value> = graph
         .nodes()
         .flat_map(|node| {
-            graph.needs(&node.address).into_iter().map(|needed| json!({"from": needed, "to": node.address})).collect::<Vec<_>>()
+            graph
+                .needs(&node.address)
+                .into_iter()
+                .map(|needed| json!({"from": needed, "to": node.address}))
+                .collect::<Vec<_>>()
         })
         .collect();
     json!({"format_version": 1, "nodes": nodes, "edges": edges})

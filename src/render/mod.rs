@@ -8,9 +8,9 @@ mod graph;
 mod page;
 mod plan;
 
-pub use apply::{apply_summary, journal_line};
+pub use apply::{apply_json, apply_summary, journal_line};
 pub use diagnostics::{diagnostics, diagnostics_json};
 pub use drift::drift;
 pub use graph::{dot, graph_json, mermaid};
 pub use page::{Page, Style};
-pub use plan::{Header, plan, plan_summary};
+pub use plan::{Header, count, plan, plan_summary};

@@ -68,7 +68,12 @@ impl Page {
         if self.unicode {
             return text.to_owned();
         }
-        text.replace('→', "->").replace('·', "-").replace('─', "-").replace('…', "...").replace('✓', "ok").replace('✗', "x")
+        text.replace('→', "->")
+            .replace('·', "-")
+            .replace('─', "-")
+            .replace('…', "...")
+            .replace('✓', "ok")
+            .replace('✗', "x")
     }
 
     /// A line across a third of the page.

@@ -73,7 +73,11 @@ pub fn plan_summary(plan: &Plan, header: &Header, page: &Page) -> String {
     for change in &plan.changes {
         let left = format!("{} {}", page.symbol(change.action), clean_line(change.address.as_str()));
         let effect = change.effect.join(" · ");
-        text.push_str(&format!("{}  {}\n", page.paint(page.style(change.action), &left), page.symbols(&clean_line(&effect))));
+        text.push_str(&format!(
+            "{}  {}\n",
+            page.paint(page.style(change.action), &left),
+            page.symbols(&clean_line(&effect))
+        ));
     }
     text.push_str(&counts(plan));
     text.push('\n');
@@ -107,7 +111,14 @@ fn heading(plan: &Plan, header: &Header, page: &Page) -> String {
 }
 
 /// `+ address  #id      file:line`
-fn row(page: &Page, symbol: &str, style: Style, address: &Address, id: Option<String>, right: &str) -> String {
+fn row(
+    page: &Page,
+    symbol: &str,
+    style: Style,
+    address: &Address,
+    id: Option<String>,
+    right: &str,
+) -> String {
     let id = id.map(|id| format!("  {id}")).unwrap_or_default();
     let left = format!("{symbol} {}{id}", clean_line(address.as_str()));
     let mut text = page.spread(&left, &page.paint(style, &left), &clean_line(right));
@@ -129,10 +140,18 @@ fn one(page: &Page, change: &Change) -> String {
     let id = change.id.map(|id| id.to_string());
     let mut text = row(page, page.symbol(change.action), style, &change.address, id, &place(change));
     match (change.action, change.kind) {
-        (Action::Create | Action::Replace, ResourceKind::Monitor) => text.push_str(&monitor(page, &change.after)),
-        (Action::Delete, ResourceKind::Monitor) => text.push_str(&body(page, "query", &change.before, "query")),
-        (Action::Create, ResourceKind::Metric) => text.push_str(&metric(page, &change.after)),
-        (Action::Delete, ResourceKind::Metric) => text.push_str(&body(page, "metric", &change.before, "metric")),
+        (Action::Create | Action::Replace, ResourceKind::Monitor) => {
+            text.push_str(&monitor(page, &change.after))
+        }
+        (Action::Delete, ResourceKind::Monitor) => {
+            text.push_str(&body(page, "query", &change.before, "query"))
+        }
+        (Action::Create | Action::Replace, ResourceKind::Metric) => {
+            text.push_str(&metric(page, &change.after))
+        }
+        (Action::Delete, ResourceKind::Metric) => {
+            text.push_str(&body(page, "metric", &change.before, "metric"))
+        }
         (Action::Update | Action::Rename | Action::Adopt, _) => {
             if let Some(from) = &change.from {
                 text.push_str(&labelled(page, "was", &[clean_line(from.as_str())]));
@@ -140,7 +159,11 @@ fn one(page: &Page, change: &Change) -> String {
             for changed in &change.fields {
                 text.push_str(&field(page, changed));
                 if changed.changed_by == ChangedBy::Both {
-                    text.push_str(&labelled(page, "", &["CONFLICT: changed in the schemas and in Datadog".to_owned()]));
+                    text.push_str(&labelled(
+                        page,
+                        "",
+                        &["CONFLICT: changed in the schemas and in Datadog".to_owned()],
+                    ));
                 }
             }
             text.push_str(&causes(page, &change.fields));
@@ -153,8 +176,10 @@ fn effect(page: &Page, effects: &[String]) -> String {
     let text = clean_line(&effects.join(" · "));
     let strong = ["LOST", "NOBODY", "ALERTING NOW", "NEW ID", "pages"].iter().any(|word| text.contains(word));
     let lines = page.wrap(&text, page.width.saturating_sub(14));
-    let painted: Vec<String> =
-        lines.iter().map(|line| if strong { page.paint(Style::Strong, line) } else { line.clone() }).collect();
+    let painted: Vec<String> = lines
+        .iter()
+        .map(|line| if strong { page.paint(Style::Strong, line) } else { line.clone() })
+        .collect();
     labelled(page, "effect", &painted)
 }
 
@@ -172,9 +197,11 @@ fn monitor(page: &Page, after: &Document) -> String {
     if let Some(priority) = after.get("priority").and_then(Value::as_u64) {
         alerts.push(format!("P{priority}"));
     }
-    let operator = after.get("query").and_then(Value::as_str).and_then(query::comparison).map_or(">", |c| c.operator);
+    let operator =
+        after.get("query").and_then(Value::as_str).and_then(query::comparison).map_or(">", |c| c.operator);
     for (label, key) in [("warn", "warning"), ("crit", "critical")] {
-        if let Some(value) = at(after, &format!("options.thresholds.{key}")).filter(|value| !value.is_null()) {
+        if let Some(value) = at(after, &format!("options.thresholds.{key}")).filter(|value| !value.is_null())
+        {
             alerts.push(format!("{label} {operator} {}", plain(value)));
         }
     }
@@ -182,7 +209,11 @@ fn monitor(page: &Page, after: &Document) -> String {
         alerts.push("no data: notified".to_owned());
     }
     let handles = query::handles(after.get("message").and_then(Value::as_str).unwrap_or_default());
-    alerts.push(if handles.is_empty() { "to NOBODY".to_owned() } else { format!("to {}", handles.join(" ")) });
+    alerts.push(if handles.is_empty() {
+        "to NOBODY".to_owned()
+    } else {
+        format!("to {}", handles.join(" "))
+    });
     text + &wrapped(page, "alerts", &alerts.join(" · "))
 }
 
@@ -204,11 +235,17 @@ fn held(page: &Page, drift: &Drift) -> String {
         .fields
         .iter()
         .map(|field| {
-            let long = |value: &Value| value.as_str().is_some_and(|text| text.len() > 40 || text.contains('\n'));
+            let long =
+                |value: &Value| value.as_str().is_some_and(|text| text.len() > 40 || text.contains('\n'));
             if long(&field.before) || long(&field.after) {
                 return format!("{} was edited", field.path);
             }
-            format!("{} {} in the schemas, {} live", field.path, clean_line(&shown(&field.after)), clean_line(&shown(&field.before)))
+            format!(
+                "{} {} in the schemas, {} live",
+                field.path,
+                clean_line(&shown(&field.after)),
+                clean_line(&shown(&field.before))
+            )
         })
         .collect();
     text.push_str(&labelled(page, "drifted", &rows));
@@ -236,7 +273,9 @@ fn group_of<'p>(plan: &'p Plan, first: &'p Change) -> Vec<&'p Change> {
     let wanted = differences(first);
     plan.changes
         .iter()
-        .filter(|change| change.action == Action::Update && change.kind == first.kind && differences(change) == wanted)
+        .filter(|change| {
+            change.action == Action::Update && change.kind == first.kind && differences(change) == wanted
+        })
         .collect()
 }
 
@@ -323,7 +362,9 @@ fn summary(plan: &Plan, header: &Header, page: &Page) -> String {
         let percent = deletes as f64 * 100.0 / header.managed.max(1) as f64;
         guards.push(format!(
             "{} of {} = {percent:.1}% (limit {})",
-            count(deletes as usize, "delete"), header.managed, header.delete_limit
+            count(deletes as usize, "delete"),
+            header.managed,
+            header.delete_limit
         ));
     }
     if header.accepted > 0 {
@@ -343,7 +384,10 @@ fn summary(plan: &Plan, header: &Header, page: &Page) -> String {
                 line("saved", format!("{} → {file}", plan.short_digest()));
                 line("", format!("apply exactly this:  bellwether apply {file}"));
             }
-            None => line("next", "bellwether apply plans again, shows it and asks; keep this plan with --out".to_owned()),
+            None => line(
+                "next",
+                "bellwether apply plans again, shows it and asks; keep this plan with --out".to_owned(),
+            ),
         }
     }
     text
@@ -354,7 +398,11 @@ fn paging(plan: &Plan) -> Vec<(&Address, &str)> {
     let changes = plan.changes.iter().filter(|change| change.action != Action::Create);
     changes
         .flat_map(|change| {
-            change.effect.iter().filter(|e| e.contains("pages")).map(|effect| (&change.address, effect.as_str()))
+            change
+                .effect
+                .iter()
+                .filter(|e| e.contains("pages"))
+                .map(|effect| (&change.address, effect.as_str()))
         })
         .collect()
 }

@@ -1,0 +1,176 @@
+//! Arguments and options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Compiles annotated Avro event schemas into Datadog monitoring, the GitOps way.
+#[derive(Debug, Parser)]
+#[command(name = "bellwether", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The project's directory
+    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".", global = true)]
+    pub directory: PathBuf,
+    /// The environment; otherwise `default_environment` of bellwether.toml
+    #[arg(long = "env", value_name = "NAME", global = true)]
+    pub environment: Option<String>,
+    /// How the result is written
+    #[arg(long, value_enum, default_value = "human", global = true)]
+    pub format: Format,
+    /// Whether colours are used
+    #[arg(long, value_enum, default_value = "auto", global = true)]
+    pub color: Color,
+    /// No progress and no notices
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More detail
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// How the result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// Graphviz; for `graph`
+    Dot,
+    /// Mermaid; for `graph`
+    Mermaid,
+}
+
+/// Whether colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a small working project
+    Init {
+        /// Where
+        #[arg(value_name = "DIR")]
+        target: Option<PathBuf>,
+    },
+    /// Check everything that can be known offline: schemas, annotations, catalog, graph, budget
+    Check,
+    /// Print the Avro JSON of a schema file
+    Schema {
+        /// An .avdl, .avsc or .avpr file
+        file: PathBuf,
+        /// Search this directory for imports
+        #[arg(short = 'I', long = "import", value_name = "DIR")]
+        imports: Vec<String>,
+    },
+    /// List the annotation kinds, or one kind's parameters and an example
+    Catalog {
+        /// A kind
+        kind: Option<String>,
+    },
+    /// Show what an apply would do
+    Plan(PlanArguments),
+    /// Make Datadog what the schemas ask for
+    Apply(ApplyArguments),
+    /// Report what was edited or deleted in Datadog since it was applied; writes nothing
+    Drift,
+    /// Explain where a monitor comes from, or what a diagnostic code means
+    Explain {
+        /// An address, a monitor's id, or a code such as BW0204
+        what: String,
+    },
+    /// Print the desired-state graph
+    Graph,
+    /// Print what the aggregator would run
+    Rules,
+    /// Look into the snapshot
+    State {
+        /// What to do with it
+        #[command(subcommand)]
+        command: StateCommand,
+    },
+    /// Serve a Datadog double over HTTP
+    Sandbox {
+        /// The address to listen on
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8126")]
+        listen: SocketAddr,
+        /// Keep nothing on disk
+        #[arg(long)]
+        memory: bool,
+    },
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArguments {
+    /// Save the plan, for `bellwether apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit with 2 when there are differences
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Use the stored snapshot instead of reading Datadog
+    #[arg(long)]
+    pub offline: bool,
+    /// Only addresses that match this pattern
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// One line a change
+    #[arg(long)]
+    pub summary: bool,
+    /// Overwrite what was edited in Datadog
+    #[arg(long)]
+    pub reset_drift: bool,
+    /// The number of deletes that is right, where it is above the limit
+    #[arg(long, value_name = "N")]
+    pub allow_deletes: Option<u64>,
+}
+
+/// Options of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArguments {
+    /// A plan saved with `plan --out`; it is applied exactly, or refused
+    #[arg(value_name = "PLANFILE")]
+    pub plan: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// The number of deletes that is right, where it is above the limit
+    #[arg(long, value_name = "N")]
+    pub allow_deletes: Option<u64>,
+    /// Overwrite what was edited in Datadog
+    #[arg(long, conflicts_with = "plan")]
+    pub reset_drift: bool,
+    /// Only addresses that match this pattern
+    #[arg(long, value_name = "GLOB", conflicts_with = "plan")]
+    pub only: Option<String>,
+}
+
+/// What to do with the snapshot.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// What is in it
+    Show,
+    /// All of it as JSON
+    Export,
+}

@@ -1,0 +1,216 @@
+//! `apply`
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::super::args::{ApplyArguments, Global};
+use super::super::connect::Connection;
+use super::super::output::Output;
+use super::super::progress::Progress;
+use super::plan::{only, show};
+use super::session::Session;
+use super::{CommandError, Outcome};
+use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, check_saved};
+use crate::plan::{Options, Plan};
+use crate::render;
+
+pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Output) -> Outcome {
+    let saved = arguments.plan.as_deref().map(read_plan).transpose()?;
+    let asks = saved.is_none() && !arguments.yes;
+    if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+        let message =
+            "nobody can be asked here; review with `bellwether plan`, then run `bellwether apply --yes`";
+        return Err(Failure::Usage(message.to_owned()).into());
+    }
+    let session = Session::open(global)?;
+    if let Some(saved) = saved.as_ref().filter(|saved| saved.environment != session.name) {
+        let message = format!("the plan was made for `{}`, not for `{}`", saved.environment, session.name);
+        return Err(Failure::Message(message).into());
+    }
+    let connection = session.connect(output).await?;
+    let result = run_on(arguments, saved, &session, &connection, output).await;
+    connection.close().await?;
+    result
+}
+
+fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let failed = |reason: String| Failure::Message(format!("cannot use {}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    Plan::from_json(&text).map_err(|error| failed(error.to_string()))
+}
+
+async fn run_on(
+    arguments: &ApplyArguments,
+    saved: Option<Plan>,
+    session: &Session,
+    connection: &Connection,
+    output: &mut Output,
+) -> Outcome {
+    let store = session.store()?;
+    let state = store.environment(&session.name);
+    let pattern = saved.as_ref().and_then(|saved| saved.only.clone()).or_else(|| arguments.only.clone());
+    let matcher = only(pattern.as_deref())?;
+    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher.is_match(address));
+    let options = Options {
+        reset_drift: arguments.reset_drift,
+        allow_deletes: arguments.allow_deletes,
+        only: pattern.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+    };
+    let (planned, header) = session.plan(connection, &state, options, output).await?;
+    let plan = match saved {
+        None => {
+            show(&planned.plan, &header, false, output);
+            planned.plan.clone()
+        }
+        Some(saved) => {
+            let fresh = check_saved(saved, &planned)?;
+            if fresh.already_applied > 0 {
+                output.notice(&format!("{} already applied", render::count(fresh.already_applied, "change")));
+            }
+            fresh.plan
+        }
+    };
+    if let Some(exit) = refused(&plan, arguments.allow_deletes, output) {
+        return Ok(exit);
+    }
+    if plan.changes.is_empty() {
+        return Ok(Exit::Done);
+    }
+    if arguments.plan.is_none() && !arguments.yes && !agreed(&plan, &session.name)? {
+        output.notice("Nothing was written.");
+        return Ok(Exit::Done);
+    }
+    write(session, connection, &state, options, &planned, &plan, output).await
+}
+
+/// The exit code of a plan that must not be applied.
+fn refused(plan: &Plan, allow_deletes: Option<u64>, output: &Output) -> Option<Exit> {
+    if plan.has_errors() {
+        output.error("Datadog rejects a part of this plan; nothing was written");
+        return Some(Exit::Error);
+    }
+    let deletes = plan.summary.delete + plan.summary.replace;
+    let open = plan.blocked.iter().filter(|b| !(b.guard == "max_deletes" && allow_deletes == Some(deletes)));
+    let mut blocked = false;
+    for guard in open {
+        output.error(&format!("{}. Nothing was written. {}", guard.message, guard.help));
+        blocked = true;
+    }
+    blocked.then_some(Exit::Blocked)
+}
+
+fn agreed(plan: &Plan, environment: &str) -> Result<bool, Failure> {
+    let deletes = plan.summary.delete + plan.summary.replace;
+    let question = if deletes > 0 {
+        format!(
+            "Apply {} to {environment}, {deletes} of them deletes? Type the environment's name: ",
+            plan.changes.len()
+        )
+    } else {
+        format!("Apply {} to {environment}? [y/N] ", render::count(plan.changes.len(), "change"))
+    };
+    let io = |error: std::io::Error| Failure::Message(format!("cannot ask: {error}"));
+    let mut stderr = std::io::stderr();
+    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(io)?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(io)?;
+    let answer = answer.trim();
+    Ok(if deletes > 0 { answer == environment } else { matches!(answer, "y" | "Y" | "yes") })
+}
+
+async fn write(
+    session: &Session,
+    connection: &Connection,
+    state: &crate::store::Environment,
+    options: Options<'_>,
+    planned: &Planned,
+    plan: &Plan,
+    output: &mut Output,
+) -> Result<Exit, CommandError> {
+    let (stop, signal) = watch_signals();
+    let progress = Progress::new(output, plan.changes.len());
+    let request = PlanRequest {
+        project: &session.project,
+        name: &session.name,
+        environment: session.environment()?,
+        reader: None,
+        state,
+        options,
+        now: Timestamp::now(),
+    };
+    output.notice(&format!(
+        "applying {} to {}: {}",
+        plan.short_digest(),
+        session.name,
+        render::count(plan.changes.len(), "change")
+    ));
+    let started = Instant::now();
+    let step = |change: &crate::plan::Change, outcome: &crate::apply::Outcome, elapsed, done, total| {
+        progress.step(change, outcome, elapsed, done, total);
+    };
+    let result = ops::apply(&request, plan, planned, &connection.writer, &stop, &step, &Timestamp::now).await;
+    progress.finish();
+    let applied = session.with_sources(result)?;
+    let text = render::apply_summary(&applied.report, applied.left.as_ref(), started.elapsed());
+    if output.json {
+        output.notice(text.trim_end());
+        output.json(&render::apply_json(&applied.report, applied.left.as_ref()));
+    } else {
+        output.result(&text);
+    }
+    Ok(exit(&applied, signal.load(Ordering::Relaxed)))
+}
+
+fn exit(applied: &Applied, signal: u8) -> Exit {
+    let report = &applied.report;
+    if report.interrupted {
+        return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
+    }
+    let left = applied.left.as_ref().map_or(0, |left| left.changes.len());
+    if report.failed() + report.skipped() > 0 || left > 0 { Exit::Partial } else { Exit::Done }
+}
+
+/// The first SIGINT or SIGTERM stops new calls; the second ends the process.
+fn watch_signals() -> (Arc<AtomicBool>, Arc<AtomicU8>) {
+    let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU8::new(0)));
+    let (stopped, caught) = (stop.clone(), signal.clone());
+    tokio::spawn(async move {
+        loop {
+            let number = next_signal().await;
+            if stopped.swap(true, Ordering::Relaxed) {
+                std::process::exit(128 + i32::from(number));
+            }
+            caught.store(number, Ordering::Relaxed);
+            let text = "Stopping: no new calls, those in flight are waited for (once more to stop waiting)\n";
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+    });
+    (stop, signal)
+}
+
+#[cfg(unix)]
+pub async fn next_signal() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+    }
+}
+
+#[cfg(not(unix))]
+pub async fn next_signal() -> u8 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => 2,
+        Err(_) => std::future::pending().await,
+    }
+}

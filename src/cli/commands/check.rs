@@ -1,0 +1,54 @@
+//! `check`
+
+use serde_json::json;
+
+use super::super::args::Global;
+use super::super::output::Output;
+use super::Outcome;
+use super::session::Session;
+use crate::compile::ResourceKind;
+use crate::ops::Exit;
+use crate::plan::judge_budget;
+use crate::render::{self, count};
+
+pub fn run(global: &Global, output: &mut Output) -> Outcome {
+    let session = Session::open(global)?;
+    let compiled = session.compile()?;
+    let config = &session.project.config;
+    let blocked = judge_budget(&compiled.graph, &config.budget);
+    let series: u64 =
+        compiled.graph.nodes().filter_map(|node| node.rule.as_ref()).map(|rule| rule.series_per_hour).sum();
+    let (monitors, metrics) = (compiled.count(ResourceKind::Monitor), compiled.count(ResourceKind::Metric));
+    if output.json {
+        output.json(&json!({
+            "format_version": 1,
+            "environment": session.name,
+            "schema_files": session.project.schema_files,
+            "events": session.project.schemas.records().len(),
+            "monitors": monitors,
+            "metrics": metrics,
+            "custom_metrics": series,
+            "blocked": blocked,
+            "diagnostics": render::diagnostics_json(&compiled.warnings, &session.project.sources),
+        }));
+    } else {
+        output.diagnostics(&compiled.warnings, &session.project.sources);
+        for guard in &blocked {
+            output.error(&format!("{}; {}", guard.message, guard.help));
+        }
+        if blocked.is_empty() {
+            let mut text = format!(
+                "ok: {} in {} ask for {} and {}",
+                count(session.project.schemas.records().len(), "record"),
+                count(session.project.schema_files, "file"),
+                count(monitors, "monitor"),
+                count(metrics, "metric"),
+            );
+            if metrics > 0 {
+                text.push_str(&format!(" ({series} of {} custom metrics)", config.budget.custom_metrics));
+            }
+            output.result(&format!("{text}\n"));
+        }
+    }
+    Ok(if blocked.is_empty() { Exit::Done } else { Exit::Blocked })
+}

@@ -1,0 +1,56 @@
+//! One thin file per command: wiring, and nothing that decides.
+
+mod apply;
+mod catalog;
+mod check;
+mod drift;
+mod explain;
+mod graph;
+mod init;
+mod plan;
+mod rules;
+mod sandbox;
+mod schema;
+mod session;
+mod state;
+
+use super::args::{Arguments, Command};
+use super::output::Output;
+use crate::diag::Sources;
+use crate::ops::{Exit, Failure};
+
+/// A failure, with the files that its diagnostics point into.
+pub struct CommandError {
+    /// What went wrong.
+    pub failure: Failure,
+    /// The files, when a project was read.
+    pub sources: Option<Sources>,
+}
+
+impl<E: Into<Failure>> From<E> for CommandError {
+    fn from(error: E) -> Self {
+        Self { failure: error.into(), sources: None }
+    }
+}
+
+/// What a command gives.
+pub type Outcome = Result<Exit, CommandError>;
+
+/// Runs a command.
+pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Init { target } => init::run(target.as_deref().unwrap_or(&global.directory), output),
+        Command::Check => check::run(global, output),
+        Command::Schema { file, imports } => schema::run(file, imports, output),
+        Command::Catalog { kind } => catalog::run(kind.as_deref(), global, output),
+        Command::Plan(options) => plan::run(options, global, output).await,
+        Command::Apply(options) => apply::run(options, global, output).await,
+        Command::Drift => drift::run(global, output).await,
+        Command::Explain { what } => explain::run(what, global, output),
+        Command::Graph => graph::run(global, output),
+        Command::Rules => rules::run(global, output),
+        Command::State { command } => state::run(command, global, output),
+        Command::Sandbox { listen, memory } => sandbox::run(*listen, *memory, global, output).await,
+    }
+}

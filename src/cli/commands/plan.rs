@@ -1,0 +1,117 @@
+//! `plan`
+
+use std::path::Path;
+
+use globset::Glob;
+use jiff::Timestamp;
+
+use super::super::args::{Global, PlanArguments};
+use super::super::output::Output;
+use super::session::{Session, header};
+use super::{CommandError, Outcome};
+use crate::ops::{Exit, Failure, PlanRequest, Planned, plan};
+use crate::plan::{Options, Plan};
+use crate::render::{self, Header};
+
+pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output) -> Outcome {
+    let session = Session::open(global)?;
+    let matcher = only(arguments.only.as_deref())?;
+    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher.is_match(address));
+    let options = Options {
+        reset_drift: arguments.reset_drift,
+        allow_deletes: arguments.allow_deletes,
+        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+    };
+    let (planned, mut header) = if arguments.offline {
+        offline(&session, options, output).await?
+    } else {
+        let connection = session.connect(output).await?;
+        let store = session.store()?;
+        let result = session.plan(&connection, &store.environment(&session.name), options, output).await;
+        connection.close().await?;
+        result?
+    };
+    if let Some(path) = &arguments.out {
+        save(&planned.plan, path)?;
+        header.saved = Some(path.display().to_string());
+    }
+    output.diagnostics(&planned.compiled.warnings, &session.project.sources);
+    show(&planned.plan, &header, arguments.summary, output);
+    Ok(exit(&planned.plan, arguments.detailed_exitcode))
+}
+
+/// Writes the plan, and to stderr what Datadog says of it.
+pub fn show(plan: &Plan, header: &Header, summary: bool, output: &mut Output) {
+    if output.json {
+        let value = serde_json::to_value(plan).unwrap_or_default();
+        output.json(&value);
+        return;
+    }
+    let text = if summary {
+        render::plan_summary(plan, header, &output.page)
+    } else {
+        render::plan(plan, header, &output.page)
+    };
+    output.result(&text);
+    for diagnostic in plan.diagnostics.iter().filter(|d| d.code == "BW0409" || d.code.starts_with("BW05")) {
+        let place = diagnostic.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
+        output
+            .notice(&format!("{}[{}]: {place}{}", diagnostic.severity, diagnostic.code, diagnostic.message));
+    }
+}
+
+/// The exit code of a plan.
+pub fn exit(plan: &Plan, detailed: bool) -> Exit {
+    if plan.has_errors() {
+        Exit::Error
+    } else if !plan.blocked.is_empty() {
+        Exit::Blocked
+    } else if detailed && (!plan.changes.is_empty() || !plan.drift.is_empty()) {
+        Exit::Differences
+    } else {
+        Exit::Done
+    }
+}
+
+async fn offline(
+    session: &Session,
+    options: Options<'_>,
+    output: &Output,
+) -> Result<(Planned, Header), CommandError> {
+    let store = session.store()?;
+    let state = store.environment(&session.name);
+    let request = PlanRequest {
+        project: &session.project,
+        name: &session.name,
+        environment: session.environment()?,
+        reader: None,
+        state: &state,
+        options,
+        now: Timestamp::now(),
+    };
+    let planned = session.with_sources(plan(&request, session.compile()?).await)?;
+    let taken_at = planned.refreshed.snapshot.taken_at;
+    let header = header(
+        &session.project.config,
+        &planned,
+        &format!("snapshot of {taken_at:.0}"),
+        session.project.schema_files,
+    );
+    output.notice(&format!("offline: compared with the snapshot of {taken_at:.0}, which may be out of date"));
+    Ok((planned, header))
+}
+
+/// The matcher of an `--only` pattern; `*` stays within a part between slashes, `**` does not.
+pub fn only(pattern: Option<&str>) -> Result<Option<globset::GlobMatcher>, Failure> {
+    pattern
+        .map(|pattern| Glob::new(pattern).map(|glob| glob.compile_matcher()))
+        .transpose()
+        .map_err(|error| Failure::Usage(format!("--only: {error}")))
+}
+
+fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    text.push('\n');
+    std::fs::write(path, text)
+        .map_err(|error| Failure::Message(format!("cannot write {}: {error}", path.display())))
+}

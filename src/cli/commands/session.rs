@@ -1,0 +1,125 @@
+//! What most commands start with: the project, its environment, its state.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::super::args::Global;
+use super::super::connect::Connection;
+use super::super::output::Output;
+use super::CommandError;
+use crate::compile::ResourceKind;
+use crate::config::{Config, Environment};
+use crate::ops::{Compiled, Failure, PlanRequest, Planned, compile, plan};
+use crate::plan::Options;
+use crate::project::Project;
+use crate::render::{Header, count};
+use crate::store::Store;
+
+/// A project and one of its environments.
+pub struct Session {
+    /// The project.
+    pub project: Project,
+    /// The environment's name.
+    pub name: String,
+}
+
+impl Session {
+    /// Reads the project.
+    pub fn open(global: &Global) -> Result<Self, CommandError> {
+        let project = Project::open(&global.directory)?;
+        let name = match project.config.environment(global.environment.as_deref()) {
+            Ok((name, _)) => name,
+            // A mistake in bellwether.toml may be why the environment is missing; that is the better message.
+            Err(_) if crate::diag::has_errors(&project.diagnostics) => {
+                let failure = Failure::Diagnostics(project.diagnostics.clone());
+                return Err(CommandError { failure, sources: Some(project.sources) });
+            }
+            Err(message) => return Err(Failure::Message(message).into()),
+        };
+        Ok(Self { project, name })
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> Result<&Environment, Failure> {
+        self.project
+            .config
+            .environment(Some(&self.name))
+            .map(|(_, environment)| environment)
+            .map_err(Failure::Message)
+    }
+
+    /// Compiles the project.
+    pub fn compile(&self) -> Result<Compiled, CommandError> {
+        self.with_sources(compile(&self.project, &self.name, self.environment()?))
+    }
+
+    /// Gives an error the files that it points into.
+    pub fn with_sources<T>(&self, result: Result<T, Failure>) -> Result<T, CommandError> {
+        result.map_err(|failure| CommandError { failure, sources: Some(self.project.sources.clone()) })
+    }
+
+    /// Where the snapshot is.
+    pub fn snapshot_directory(&self) -> PathBuf {
+        self.project.state_directory().join("snapshot")
+    }
+
+    /// Connects to Datadog.
+    pub async fn connect(&self, output: &Output) -> Result<Connection, Failure> {
+        let directory = sandbox_directory(&self.project.state_directory());
+        Connection::open(self.environment()?, &directory, output).await
+    }
+
+    /// Opens the snapshot store.
+    pub fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.snapshot_directory())?)
+    }
+
+    /// Makes a plan against Datadog, and the heading that belongs to it.
+    pub async fn plan(
+        &self,
+        connection: &Connection,
+        state: &crate::store::Environment,
+        options: Options<'_>,
+        output: &Output,
+    ) -> Result<(Planned, Header), CommandError> {
+        let reader = connection.writer.reader();
+        let compiled = self.compile()?;
+        let request = PlanRequest {
+            project: &self.project,
+            name: &self.name,
+            environment: self.environment()?,
+            reader: Some(&reader),
+            state,
+            options,
+            now: Timestamp::now(),
+        };
+        let started = Instant::now();
+        let planned = self.with_sources(plan(&request, compiled).await)?;
+        let header = header(&self.project.config, &planned, &connection.target, self.project.schema_files);
+        let elapsed = started.elapsed().as_secs_f64();
+        output.notice(&format!("{} read from {} in {elapsed:.1} s", header.read, header.target));
+        Ok((planned, header))
+    }
+}
+
+/// Where the embedded sandbox keeps its monitors.
+pub fn sandbox_directory(state: &std::path::Path) -> PathBuf {
+    state.join("sandbox")
+}
+
+/// What stands above and below a plan.
+pub fn header(config: &Config, planned: &Planned, target: &str, schema_files: usize) -> Header {
+    let snapshot = &planned.refreshed.snapshot;
+    let metrics = planned.compiled.count(ResourceKind::Metric);
+    Header {
+        target: target.to_owned(),
+        read: format!("{} and {}", count(snapshot.monitors.len(), "monitor"), count(metrics, "metric")),
+        schema_files,
+        saved: None,
+        delete_limit: config.guard.max_deletes.to_string(),
+        managed: snapshot.monitors.len() as u64,
+        accepted: planned.accepted,
+    }
+}

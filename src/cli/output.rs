@@ -1,0 +1,149 @@
+//! The only place that prints: results to stdout, everything else to stderr, quietly ending on a closed pipe.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use super::args::{Color, Format, Global};
+use super::commands::CommandError;
+use crate::diag::{Diagnostic, Severity, Sources};
+use crate::ops::Failure;
+use crate::render::{self, Page};
+use crate::text::clean;
+
+/// Where results and notices go.
+pub struct Output {
+    /// What the reader's terminal shows.
+    pub page: Page,
+    /// Whether the result is for a program.
+    pub json: bool,
+    /// Whether progress and notices are left out.
+    pub quiet: bool,
+    /// Whether stderr is a terminal.
+    pub interactive: bool,
+}
+
+impl Output {
+    /// As the options and the terminal say.
+    pub fn new(global: &Global) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let color = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => color_by_environment(terminal),
+        };
+        let width = if terminal { terminal_width().min(100) } else { 100 };
+        let page = Page { width, color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
+        Self {
+            page,
+            json: global.format == Format::Json,
+            quiet: global.quiet,
+            interactive: io::stderr().is_terminal() && !global.quiet,
+        }
+    }
+
+    /// Writes a part of the result.
+    pub fn result(&mut self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        if let Err(error) = written {
+            if error.kind() == io::ErrorKind::BrokenPipe {
+                // `bellwether plan | head`: the reader has seen enough.
+                std::process::exit(0);
+            }
+            self.error(&format!("cannot write the result: {error}"));
+        }
+    }
+
+    /// Writes the result as JSON.
+    pub fn json(&mut self, value: &Value) {
+        let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+        text.push('\n');
+        self.result(&text);
+    }
+
+    /// A line that tells what is going on.
+    pub fn notice(&self, text: &str) {
+        if !self.quiet {
+            stderr(&format!("{}\n", clean(text)));
+        }
+    }
+
+    /// An error that no file is to blame for.
+    pub fn error(&self, text: &str) {
+        stderr(&format!("error: {}\n", clean(text)));
+    }
+
+    /// Diagnostics, to stderr.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic], sources: &Sources) {
+        let page = Page { color: self.page.color && io::stderr().is_terminal(), ..self.page };
+        let shown: Vec<Diagnostic> =
+            diagnostics.iter().filter(|d| !self.quiet || d.severity() == Severity::Error).cloned().collect();
+        stderr(&render::diagnostics(&shown, sources, &page));
+        let errors = shown.iter().filter(|d| d.severity() == Severity::Error).count();
+        if errors > 0 {
+            stderr(&format!("{}; nothing was planned\n", render::count(errors, "error")));
+        }
+    }
+
+    /// Why a command gave no result.
+    pub fn failure(&mut self, error: &CommandError) {
+        let nothing = Sources::default();
+        let sources = error.sources.as_ref().unwrap_or(&nothing);
+        if self.json {
+            let diagnostics = match &error.failure {
+                Failure::Diagnostics(diagnostics) => render::diagnostics_json(diagnostics, sources),
+                other => vec![json!({"severity": "error", "summary": other.to_string()})],
+            };
+            self.json(&json!({"format_version": 1, "diagnostics": diagnostics}));
+            return;
+        }
+        match &error.failure {
+            Failure::Diagnostics(diagnostics) => self.diagnostics(diagnostics, sources),
+            other => self.error(&other.to_string()),
+        }
+    }
+}
+
+fn stderr(text: &str) {
+    // There is nowhere left to say that stderr is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+fn color_by_environment(terminal: bool) -> bool {
+    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        return false;
+    }
+    if set("CLICOLOR_FORCE")
+        || set("FORCE_COLOR")
+        || std::env::var("GITHUB_ACTIONS").is_ok_and(|v| v == "true")
+    {
+        return true;
+    }
+    terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb")
+}
+
+/// The columns of the terminal; the size that indicatif's terminal sees.
+fn terminal_width() -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .filter(|width| *width >= 40)
+        .unwrap_or(100)
+}
+
+fn locale_is_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    // Where nothing is said, as in most containers, the reader is a log that takes UTF-8.
+    locale.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8") || locale == "c" && cfg!(windows)
+    })
+}

@@ -1,0 +1,20 @@
+//! The use cases: check, plan, apply, drift, explain. Each takes what it needs and gives a report; none prints.
+
+mod apply;
+mod compile;
+mod drift;
+mod explain;
+mod failure;
+mod plan;
+mod refresh;
+mod saved;
+mod validate;
+
+pub use apply::{Applied, apply};
+pub use compile::{Compiled, compile};
+pub use drift::{Drifted, drift};
+pub use explain::{Explanation, ParameterRow, explain};
+pub use failure::{Exit, Failure};
+pub use plan::{PlanRequest, Planned, plan, plan_from};
+pub use refresh::{Refreshed, refresh, stored};
+pub use saved::{Fresh, check_saved};

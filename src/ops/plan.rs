@@ -1,0 +1,112 @@
+//! Making a plan: compile, refresh, diff, validate.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::{Compiled, Failure, Refreshed, refresh, stored, validate};
+use crate::config::Environment;
+use crate::datadog::Reader;
+use crate::model::{Address, Document, MonitorId};
+use crate::plan::{self, Inputs, Options, Plan, match_monitors};
+use crate::project::Project;
+use crate::store;
+
+/// What a plan is made of.
+pub struct PlanRequest<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// The environment's name.
+    pub name: &'a str,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Datadog; without it the stored snapshot is used.
+    pub reader: Option<&'a Reader>,
+    /// Where the snapshot is kept.
+    pub state: &'a store::Environment,
+    /// What the user asked for.
+    pub options: Options<'a>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A plan and what it was made of.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The compiled project.
+    pub compiled: Compiled,
+    /// What Datadog holds.
+    pub refreshed: Refreshed,
+    /// The live documents of the monitors that the plan touches.
+    pub live: HashMap<MonitorId, Document>,
+    /// The ids of the monitors that exist, by address.
+    pub ids: BTreeMap<Address, u64>,
+    /// How many changed bodies Datadog accepts.
+    pub accepted: usize,
+}
+
+/// Makes a plan.
+///
+/// # Errors
+///
+/// When the project has errors, or Datadog or the snapshot cannot be read.
+pub async fn plan(request: &PlanRequest<'_>, compiled: Compiled) -> Result<Planned, Failure> {
+    let refreshed = match request.reader {
+        Some(reader) => {
+            refresh(reader, request.environment, &compiled.graph, request.state, request.now).await?
+        }
+        None => stored(request.state)?,
+    };
+    let mut planned = plan_from(request, compiled, refreshed)?;
+    if let Some(reader) = request.reader {
+        planned.accepted =
+            validate::validate(&mut planned.plan, &planned.live, reader, request.state).await?;
+    }
+    Ok(planned)
+}
+
+/// Makes a plan from what was read before; nobody is asked.
+///
+/// # Errors
+///
+/// When a monitor is no longer ours to change.
+pub fn plan_from(
+    request: &PlanRequest<'_>,
+    compiled: Compiled,
+    refreshed: Refreshed,
+) -> Result<Planned, Failure> {
+    if !refreshed.diagnostics.is_empty() {
+        return Err(Failure::Diagnostics(refreshed.diagnostics));
+    }
+    let plan = plan::build(&Inputs {
+        environment: request.name,
+        graph: &compiled.graph,
+        sources: &request.project.sources,
+        catalog: &request.project.catalog,
+        snapshot: &refreshed.snapshot,
+        applied: &refreshed.applied,
+        budget: &request.project.config.budget,
+        guard: &request.project.config.guard,
+        options: request.options,
+        diagnostics: &compiled.warnings,
+        read_calls: refreshed.read_calls,
+        now: request.now,
+    });
+    let touched: std::collections::BTreeSet<MonitorId> =
+        plan.changes.iter().filter_map(|change| change.id).collect();
+    let live = refreshed
+        .snapshot
+        .monitors
+        .iter()
+        .filter(|live| touched.contains(&live.id))
+        .map(|live| (live.id, live.document()))
+        .collect();
+    let ids = if plan.changes.is_empty() {
+        BTreeMap::new()
+    } else {
+        let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
+        matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect()
+    };
+    Ok(Planned { plan, compiled, refreshed, live, ids, accepted: 0 })
+}

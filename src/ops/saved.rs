@@ -1,0 +1,135 @@
+//! A saved plan: is it still what would be applied?
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Failure, Planned};
+use crate::compile::ResourceKind;
+use crate::model::{Document, LiveMetric};
+use crate::normalise::{canonical, is_ignored, leaves};
+use crate::plan::{Action, Change, Plan, metric_document};
+
+/// A saved plan, compared with what is live now.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The changes that are still to be made.
+    pub plan: Plan,
+    /// How many are live already.
+    pub already_applied: usize,
+}
+
+/// Compares a saved plan with what is live: an object that is neither as it was planned from nor as it was planned
+/// to be makes the plan stale.
+///
+/// `now` is a plan of the same environment made from a fresh read.
+///
+/// # Errors
+///
+/// [`Failure::Stale`], naming the objects; nothing was written.
+pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
+    let mut plan = saved;
+    let mut stale = Vec::new();
+    let mut kept = Vec::new();
+    let total = plan.changes.len();
+    for change in std::mem::take(&mut plan.changes) {
+        match state_of(&change, now) {
+            State::AsPlannedFrom => kept.push(change),
+            State::AlreadyApplied => {}
+            State::Changed(what) => stale.push(format!("  {}: {what}", change.address)),
+        }
+    }
+    if !stale.is_empty() {
+        return Err(Failure::Stale(format!(
+            "{} of {total} objects changed since the plan; nothing was written\n{}\nmake a new plan: bellwether plan",
+            stale.len(),
+            stale.join("\n")
+        )));
+    }
+    let already_applied = total - kept.len();
+    plan.changes = kept;
+    plan.count();
+    Ok(Fresh { plan, already_applied })
+}
+
+enum State {
+    AsPlannedFrom,
+    AlreadyApplied,
+    Changed(String),
+}
+
+fn state_of(change: &Change, now: &Planned) -> State {
+    let live = match change.kind {
+        ResourceKind::Metric => {
+            let document = if change.action == Action::Delete { &change.before } else { &change.after };
+            let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
+            let empty = LiveMetric::default();
+            let metric = now.refreshed.snapshot.metrics.get(name).unwrap_or(&empty);
+            // A metric that Datadog has not seen, or nobody has configured, has nothing that could be stale.
+            if change.action == Action::Create {
+                return State::AsPlannedFrom;
+            }
+            Some(metric_document(name, metric))
+        }
+        ResourceKind::Monitor => match change.id {
+            Some(id) => {
+                let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id == id);
+                monitor.map(crate::model::LiveMonitor::document)
+            }
+            None => {
+                return match now.ids.get(&change.address).or_else(|| live_at(change, now)) {
+                    None => State::AsPlannedFrom,
+                    Some(id) => {
+                        let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id.0 == *id);
+                        match monitor.map(crate::model::LiveMonitor::document) {
+                            Some(document) if differing(&change.after, &document).is_none() => {
+                                State::AlreadyApplied
+                            }
+                            _ => State::Changed(format!("it exists already (#{id})")),
+                        }
+                    }
+                };
+            }
+        },
+    };
+    let Some(live) = live else {
+        return match change.action {
+            Action::Delete => State::AlreadyApplied,
+            _ => State::Changed("it is gone from Datadog".to_owned()),
+        };
+    };
+    match differing(&change.before, &live) {
+        None => State::AsPlannedFrom,
+        Some(_) if change.action != Action::Delete && differing(&change.after, &live).is_none() => {
+            State::AlreadyApplied
+        }
+        Some(field) => State::Changed(field),
+    }
+}
+
+fn live_at<'n>(change: &Change, now: &'n Planned) -> Option<&'n u64> {
+    let tag = format!("bellwether:{}", change.address);
+    now.refreshed.snapshot.monitors.iter().find(|live| live.tags.contains(&tag)).map(|live| &live.id.0)
+}
+
+/// The first field of `expected` that is otherwise in `live`, in words.
+fn differing(expected: &Document, live: &Document) -> Option<String> {
+    for path in leaves(expected).into_keys().filter(|path| !is_ignored(path)) {
+        let (wanted, found) = (canonical(expected, &path), canonical(live, &path));
+        if path == "tags" {
+            let set = |value: &Option<Value>| -> BTreeSet<String> {
+                let tags = value.as_ref().and_then(Value::as_array).into_iter().flatten();
+                tags.filter_map(Value::as_str).map(str::to_owned).collect()
+            };
+            // Tags that others add are none of our business; one of ours that is gone is.
+            if let Some(tag) = set(&wanted).difference(&set(&found)).next() {
+                return Some(format!("tags: `{tag}` is gone"));
+            }
+        } else if wanted != found {
+            let shown =
+                |value: Option<Value>| value.map_or_else(|| "not set".to_owned(), |value| value.to_string());
+            return Some(format!("{path}: planned from {}, now {}", shown(wanted), shown(found)));
+        }
+    }
+    None
+}

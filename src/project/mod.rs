@@ -1,0 +1,124 @@
+//! A project on disk: bellwether.toml, the catalog files and the schemas. The only place that reads them.
+
+mod files;
+
+use std::path::{Path, PathBuf};
+
+use self::files::{Tree, TreeError};
+use crate::catalog::{BUILTIN, Catalog};
+use crate::config::Config;
+use crate::diag::{self, Code, Diagnostic, Sources};
+use crate::schema::{self, InputFile, ParseOptions, SchemaSet};
+
+/// The name of the configuration file.
+pub const CONFIG_FILE: &str = "bellwether.toml";
+
+/// A project, read and parsed.
+pub struct Project {
+    /// Its directory.
+    pub root: PathBuf,
+    /// bellwether.toml.
+    pub config: Config,
+    /// All files that were read.
+    pub sources: Sources,
+    /// The annotation kinds.
+    pub catalog: Catalog,
+    /// The schemas.
+    pub schemas: SchemaSet,
+    /// How many schema files there are, imports left out.
+    pub schema_files: usize,
+    /// What is wrong, in order of places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A project that cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// There is no bellwether.toml.
+    #[error("there is no {CONFIG_FILE} in {}; `bellwether init` makes a project, -C DIR names one", .0.display())]
+    NoConfig(PathBuf),
+    /// A file or directory cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+impl Project {
+    /// Reads the project in `directory`. Mistakes in its files are diagnostics, not errors.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bellwether.toml, or the directory cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, ProjectError> {
+        let tree = Tree::new(directory);
+        let mut sources = Sources::default();
+        let mut diagnostics = Vec::new();
+        let builtin = sources.add("(embedded catalog)", BUILTIN);
+        let text = match tree.text(CONFIG_FILE) {
+            Ok(text) => text,
+            Err(TreeError::Missing(_)) => return Err(ProjectError::NoConfig(directory.to_owned())),
+            Err(error) => return Err(error.into()),
+        };
+        let config_file = sources.add(CONFIG_FILE, text.as_str());
+        let (config, problems) = Config::parse(config_file, &text);
+        diagnostics.extend(problems);
+
+        let mut catalog_files = Vec::new();
+        for path in tree.matching(&config.catalog)? {
+            let text = tree.text(&path)?;
+            catalog_files.push((sources.add(path, text.as_str()), text));
+        }
+        let files: Vec<_> = catalog_files.iter().map(|(file, text)| (*file, text.as_str())).collect();
+        let (catalog, problems) = Catalog::load(builtin, &files);
+        diagnostics.extend(problems);
+
+        let paths = tree.matching(&config.schemas)?;
+        if paths.is_empty() {
+            let patterns = config.schemas.join(", ");
+            let message = format!("no schema file matches {patterns}");
+            diagnostics.push(Diagnostic::new(Code::NoSchemas, message).with_help(
+                "an empty desired state would delete every monitor, so this is taken for a mistake",
+            ));
+        }
+        let mut inputs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let bytes = tree.bytes(&path)?;
+            inputs.push(InputFile { path, bytes });
+        }
+        let schema_files = inputs.len();
+        let options = ParseOptions { import_directories: &config.imports, loader: &tree };
+        let parsed = schema::parse_project(inputs, &options, &mut sources);
+        diagnostics.extend(parsed.diagnostics);
+        diag::sort(&mut diagnostics);
+        Ok(Self {
+            root: directory.to_owned(),
+            config,
+            sources,
+            catalog,
+            schemas: parsed.set,
+            schema_files,
+            diagnostics,
+        })
+    }
+
+    /// The directory of the snapshot and the sandbox.
+    pub fn state_directory(&self) -> PathBuf {
+        self.root.join(&self.config.state_path)
+    }
+}
+
+/// Prints one schema file as Avro JSON; `directories` are searched for imports. The paths are as the user gave them.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub fn avro_json(
+    file: &Path,
+    directories: &[String],
+    sources: &mut Sources,
+) -> Result<(Option<String>, Vec<Diagnostic>), ProjectError> {
+    let tree = Tree::anywhere();
+    let path = file.to_string_lossy().replace('\\', "/");
+    let bytes = tree.bytes(&path)?;
+    let options = ParseOptions { import_directories: directories, loader: &tree };
+    Ok(schema::avro_json(InputFile { path, bytes }, &options, sources))
+}

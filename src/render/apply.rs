@@ -1,0 +1,110 @@
+//! The progress and the outcome of an apply.
+
+use std::time::Duration;
+
+use super::{Page, Style};
+use crate::apply::{Outcome, Report};
+use crate::plan::{Action, Change, Plan};
+use crate::text::clean_line;
+
+/// One line for a change that ended: `[2/5] + address  created #8130112 (0.4 s)`.
+pub fn journal_line(
+    page: &Page,
+    change: &Change,
+    outcome: &Outcome,
+    elapsed: Duration,
+    done: usize,
+    total: usize,
+) -> String {
+    let left =
+        format!("[{done}/{total}] {} {}", page.symbol(change.action), clean_line(change.address.as_str()));
+    let style = match outcome {
+        Outcome::Done { .. } => page.style(change.action),
+        Outcome::Failed { .. } => Style::Delete,
+        Outcome::Deferred | Outcome::Skipped { .. } => Style::Faint,
+    };
+    let seconds = elapsed.as_secs_f64();
+    let what = match outcome {
+        Outcome::Done { id } => {
+            let id = id.map(|id| format!(" {id}")).unwrap_or_default();
+            format!("{}{id} ({seconds:.1} s)", past(change.action))
+        }
+        Outcome::Deferred => "deferred: Datadog has not seen the metric yet".to_owned(),
+        Outcome::Failed { message, unknown } => {
+            let unknown = if *unknown { " (it may have happened all the same)" } else { "" };
+            format!("FAILED: {}{unknown}", clean_line(message))
+        }
+        Outcome::Skipped { reason } => format!("not tried: {}", clean_line(reason)),
+    };
+    page.symbols(&format!("{}  {what}", page.paint(style, &left)))
+}
+
+fn past(action: Action) -> &'static str {
+    match action {
+        Action::Create => "created",
+        Action::Update => "updated",
+        Action::Rename => "renamed",
+        Action::Adopt => "adopted",
+        Action::Replace => "replaced",
+        Action::Delete => "deleted",
+    }
+}
+
+/// What was done, what was not, and what to do next.
+pub fn apply_summary(report: &Report, left: Option<&Plan>, elapsed: Duration) -> String {
+    let total = report.steps.len();
+    let (done, failed, skipped) = (report.done(), report.failed(), report.skipped());
+    let deferred = report.count(|outcome| *outcome == Outcome::Deferred);
+    let unknown = report.count(|outcome| matches!(outcome, Outcome::Failed { unknown: true, .. }));
+    let verb = if report.interrupted { "Interrupted after" } else { "Applied" };
+    let mut text = format!("{verb} {done} of {total} in {:.1} s.", elapsed.as_secs_f64());
+    for (number, what) in [(failed, "failed"), (skipped, "not tried"), (deferred, "deferred")] {
+        if number > 0 {
+            text.push_str(&format!(" {number} {what}."));
+        }
+    }
+    if unknown > 0 {
+        text.push_str(&format!(" {unknown} unknown: no answer came."));
+    }
+    if let Some(left) = left {
+        let differences = left.changes.len();
+        let plural = if differences == 1 { "" } else { "s" };
+        text.push_str(&format!(" Verified: {differences} difference{plural} left."));
+    }
+    text.push('\n');
+    let clean = left.is_some_and(|left| left.changes.is_empty());
+    if failed + skipped > 0 || report.interrupted {
+        text.push_str("Nothing needs cleaning up. Mend the cause and run the same command again: done steps are no-ops.\n");
+    } else if !clean && left.is_some() {
+        text.push_str("bellwether plan shows what is left.\n");
+    }
+    text
+}
+
+/// The outcome as data.
+pub fn apply_json(report: &Report, left: Option<&Plan>) -> serde_json::Value {
+    use serde_json::json;
+    let steps: Vec<serde_json::Value> = report
+        .steps
+        .iter()
+        .map(|(address, action, outcome, elapsed)| {
+            let (result, id, message) = match outcome {
+                Outcome::Done { id } => ("done", *id, None),
+                Outcome::Deferred => ("deferred", None, None),
+                Outcome::Failed { message, unknown: false } => ("failed", None, Some(message)),
+                Outcome::Failed { message, unknown: true } => ("unknown", None, Some(message)),
+                Outcome::Skipped { reason } => ("skipped", None, Some(reason)),
+            };
+            json!({
+                "address": address, "action": action, "result": result, "id": id, "message": message,
+                "milliseconds": elapsed.as_millis() as u64,
+            })
+        })
+        .collect();
+    json!({
+        "format_version": 1,
+        "interrupted": report.interrupted,
+        "steps": steps,
+        "differences_left": left.map(|left| left.changes.len()),
+    })
+}
