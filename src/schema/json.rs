@@ -6,6 +6,7 @@
 use super::cursor::{Cursor, Reported};
 use super::lexer::{Dialect, TokenKind};
 use super::literal::{self, Number};
+use super::names;
 use crate::diag::{Code, Diagnostic, Span};
 
 /// A value and its place.
@@ -285,9 +286,7 @@ fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<()
 }
 
 fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Member> {
-    let mut keys: Vec<&str> = members.iter().map(|member| member.key.as_str()).collect();
-    keys.sort_unstable();
-    if keys.windows(2).all(|pair| pair.first() != pair.get(1)) {
+    if names::repetitions(&members, |member| &member.key).is_empty() {
         return members;
     }
     let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();

@@ -2,6 +2,8 @@
 //!
 //! Works on text alone.
 
+use std::collections::HashMap;
+
 /// The names that no type may have. `local_timestamp_ms` is not among them, which follows Java.
 const RESERVED_TYPE_NAMES: [&str; 12] = [
     "boolean",
@@ -39,6 +41,13 @@ pub(super) fn qualify(name: &str, namespace: &str) -> String {
 
 /// Why `name` is no simple name, if it is none.
 pub(super) fn check(name: &str) -> Result<(), String> {
+    // Nearly all names are ASCII, and every field is checked.
+    if let [first, rest @ ..] = name.as_bytes()
+        && (*first == b'_' || first.is_ascii_alphabetic())
+        && rest.iter().all(|byte| *byte == b'_' || byte.is_ascii_alphanumeric())
+    {
+        return Ok(());
+    }
     let mut chars = name.chars();
     match chars.next() {
         None => return Err("an empty name".into()),
@@ -84,6 +93,21 @@ pub(super) fn relative<'a>(full_name: &'a str, namespace: &str) -> &'a str {
     if own == namespace && !KINDS.contains(&name) { name } else { full_name }
 }
 
+/// The items whose name an earlier item has, each after that earlier one.
+pub(super) fn repetitions<T>(items: &[T], name: impl Fn(&T) -> &str) -> Vec<(&T, &T)> {
+    // Hashing costs more than it saves for the few fields or annotations that are usual.
+    if items.len() <= 12 {
+        let mut found = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let earlier = items.iter().take(i).rev().find(|earlier| name(earlier) == name(item));
+            found.extend(earlier.map(|earlier| (earlier, item)));
+        }
+        return found;
+    }
+    let mut last: HashMap<&str, &T> = HashMap::with_capacity(items.len());
+    items.iter().filter_map(|item| last.insert(name(item), item).map(|earlier| (earlier, item))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,5 +134,13 @@ mod tests {
         assert_eq!(relative("n.R", "n"), "R");
         assert_eq!(relative("n.map", "n"), "n.map");
         assert_eq!(relative("m.R", "n"), "m.R");
+    }
+
+    #[test]
+    fn repetitions_are_found_in_short_and_long_lists() {
+        let short = ["a", "b", "a", "a"];
+        assert_eq!(repetitions(&short, |s| s), [(&"a", &"a"), (&"a", &"a")]);
+        let long: Vec<String> = (0..100).map(|i| (i % 99).to_string()).collect();
+        assert_eq!(repetitions(&long, |s| s).len(), 1);
     }
 }

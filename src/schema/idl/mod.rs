@@ -285,11 +285,25 @@ impl Parser<'_> {
             }
         }
         let token = self.cursor.expect(TokenKind::Ident, what)?;
-        Ok(Name { text: self.cursor.text(token).replace('`', ""), span: self.cursor.span(token) })
+        let raw = self.cursor.text(token);
+        let text = if raw.contains('`') { raw.replace('`', "") } else { raw.to_owned() };
+        Ok(Name { text, span: self.cursor.span(token) })
     }
 
     fn semicolon(&mut self, after: &str) -> Result<(), Reported> {
-        self.cursor.expect(TokenKind::Semicolon, &format!("`;` after {after}")).map(drop)
+        if self.cursor.eat(TokenKind::Semicolon) {
+            return Ok(());
+        }
+        Err(self.missing_semicolon(after))
+    }
+
+    #[cold]
+    fn missing_semicolon(&mut self, after: &str) -> Reported {
+        // The place for the `;` is behind what it ends, not before what follows, often lines below.
+        let behind = self.cursor.behind();
+        self.cursor.expected_with(&format!("`;` after {after}"), |diagnostic| {
+            diagnostic.with_secondary(behind, "`;` is missing here")
+        })
     }
 
     /// The full name of a declaration. `is_type` refuses the names of built-in types.
@@ -322,6 +336,10 @@ impl Parser<'_> {
     }
 
     fn unclosed(&mut self, open: Span, what: &str) {
+        // The first complaint is about what swallowed the brace, or about what came before it.
+        if self.cursor.lexical_errors {
+            return;
+        }
         let message = format!("{what} is not closed: expected `}}`, found the end of the file");
         let diagnostic =
             Diagnostic::at(Code::Syntax, self.cursor.here(), message, "").with_secondary(open, "opened here");
