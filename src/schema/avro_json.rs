@@ -169,8 +169,8 @@ impl Reader {
         }
         let within = own.as_ref().map_or(namespace, |(own, _)| own.as_str());
         let result = match is_type {
-            true => names::check_type(&name),
-            false => names::check(names::split(&name).1),
+            true => names::check_json_type(&name),
+            false => names::check_full(&name),
         };
         let span = inside(span);
         if let Err(reason) = result {

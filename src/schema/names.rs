@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use super::ir::Primitive;
+
 /// The names that no type may have. `local_timestamp_ms` is not among them, which follows Java.
 const RESERVED_TYPE_NAMES: [&str; 12] = [
     "boolean",
@@ -71,15 +73,30 @@ pub(super) fn check_namespace(namespace: &str) -> Result<(), String> {
         .map_err(|reason| format!("`{namespace}` is not a valid namespace: {reason}"))
 }
 
-/// Why no type can be declared under that full name, if so.
+/// Why no type can be declared in IDL under that full name, if so.
 pub(super) fn check_type(full_name: &str) -> Result<(), String> {
-    let (namespace, name) = split(full_name);
-    check(name)?;
-    check_namespace(namespace)?;
+    check_full(full_name)?;
+    let (_, name) = split(full_name);
     match RESERVED_TYPE_NAMES.contains(&name) {
         true => Err(format!("`{name}` is the name of a built-in type and cannot be declared")),
         false => Ok(()),
     }
+}
+
+/// The same for JSON, where the words that only IDL has are free.
+pub(super) fn check_json_type(full_name: &str) -> Result<(), String> {
+    let (_, name) = split(full_name);
+    match Primitive::parse(name) {
+        Some(_) => Err(format!("`{name}` is the name of a built-in type and cannot be declared")),
+        None => check_full(full_name),
+    }
+}
+
+/// Why a possibly dotted name is none, if so.
+pub(super) fn check_full(full_name: &str) -> Result<(), String> {
+    let (namespace, name) = split(full_name);
+    check(name)?;
+    check_namespace(namespace)
 }
 
 /// The way a type is referred to from inside `namespace` in JSON.

@@ -27,7 +27,7 @@ impl Parser<'_> {
             _ => "the name of the fixed",
         })?;
         let Attached { namespace, aliases, properties, .. } = attached;
-        let full_name = self.declare(&name, namespace, true);
+        let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
         let aliases = type_aliases(aliases, &inside, &mut self.cursor.diagnostics);
         let subject = Some((full_name.as_str(), name.span));

@@ -153,7 +153,7 @@ impl Parser<'_> {
             self.incomplete = true;
             return;
         };
-        let full_name = self.declare(&name, attached.namespace, false);
+        let full_name = self.declare(&name, attached.namespace);
         self.namespace = names::split(&full_name).0.to_owned();
         self.protocol = Some(Protocol { full_name, doc, properties: attached.properties.into() });
         let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{`") else {
@@ -306,8 +306,8 @@ impl Parser<'_> {
         })
     }
 
-    /// The full name of a declaration. `is_type` refuses the names of built-in types.
-    fn declare(&mut self, name: &Name, namespace: Option<(String, Span)>, is_type: bool) -> String {
+    /// The full name of a declaration. A protocol cannot have the name of a built-in type either.
+    fn declare(&mut self, name: &Name, namespace: Option<(String, Span)>) -> String {
         let mut within = self.namespace.clone();
         if let Some((namespace, span)) = namespace {
             if let Err(reason) = names::check_namespace(&namespace) {
@@ -317,14 +317,7 @@ impl Parser<'_> {
         }
         let full_name = names::qualify(&name.text, &within);
         // The namespace around was checked where it stands; only a dotted name brings its own.
-        let result = match is_type {
-            true => names::check_type(&name.text),
-            false => {
-                let (namespace, simple) = names::split(&name.text);
-                names::check(simple).and_then(|()| names::check_namespace(namespace))
-            }
-        };
-        if let Err(reason) = result {
+        if let Err(reason) = names::check_type(&name.text) {
             self.cursor.diagnostics.push(Diagnostic::at(Code::Name, name.span, reason, ""));
         }
         full_name

@@ -144,6 +144,7 @@ fn reserved_names_are_refused_where_they_are_reserved() {
         ("@namespace(1) record R { }", false),
         ("@aliases(1) record R { }", false),
         ("record R { @logicalType(\"x\") date a; }", false),
+        ("record R { @logicalType(\"date\") date a; }", true),
         ("record R { @scale(1) decimal(4, 2) a; }", false),
         ("record R { @scale(1) date a; }", true),
     ] {

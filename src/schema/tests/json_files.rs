@@ -82,3 +82,17 @@ fn not_a_number_is_a_text_in_json() {
     assert!(json("a.avsc", &text("double")).is_ok());
     assert!(json("a.avsc", &text("int")).is_err());
 }
+
+#[test]
+fn names_that_only_idl_reserves_are_free_in_json() {
+    assert!(json("a.avsc", r#"{"type": "fixed", "name": "n.uuid", "size": 16}"#).is_ok());
+    assert!(json("a.avsc", r#"{"type": "fixed", "name": "n.string", "size": 16}"#).is_err());
+}
+
+#[test]
+fn a_suggested_name_replaces_the_name_and_leaves_the_quotes() {
+    let text = r#"[{"type": "fixed", "name": "m.F", "size": 1}, {"type": "array", "items": "n.F"}]"#;
+    let outcome = parse_with(&[("a.avsc", text)], &[], &[]);
+    let fix = &outcome.parsed.diagnostics[0].fix[0];
+    assert_eq!((outcome.text(fix.span), fix.text.as_str()), ("n.F", "m.F"));
+}

@@ -144,6 +144,7 @@ fn aliases_of_records_are_full_names() {
 fn invalid_names_are_refused() {
     for text in [
         "record uuid { }",
+        "protocol string { }",
         "record My-Record { }",
         "record R { int a.b; }",
         "enum E { A-B }",
