@@ -3,6 +3,8 @@
 //! One parser serves annotation values and defaults in IDL as well as whole .avsc and .avpr files. It knows
 //! nothing of schemas.
 
+use std::collections::HashMap;
+
 use super::cursor::{Cursor, Reported};
 use super::lexer::{Dialect, TokenKind};
 use super::literal::{self, Number};
@@ -289,7 +291,7 @@ fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Mem
     if names::repetitions(&members, |member| &member.key).is_empty() {
         return members;
     }
-    let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
     let mut kept: Vec<Member> = Vec::with_capacity(members.len());
     for member in members {
         let known = first.get(&member.key).and_then(|index| kept.get_mut(*index));

@@ -157,7 +157,7 @@ impl Parser<'_> {
             let start = self.cursor.index();
             let result = self.annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
-                    self.nested_declaration(start, annotations, !broken)?;
+                    self.nested_declaration(start, annotations)?;
                     broken = true;
                     Ok(())
                 }
@@ -173,13 +173,8 @@ impl Parser<'_> {
     }
 
     /// A declaration inside a record: a habit from .avsc, or the `}` above is missing.
-    fn nested_declaration(
-        &mut self,
-        start: usize,
-        annotations: Vec<Annotation>,
-        report: bool,
-    ) -> Result<(), Reported> {
-        if report {
+    fn nested_declaration(&mut self, start: usize, annotations: Vec<Annotation>) -> Result<(), Reported> {
+        if !std::mem::replace(&mut self.nested, true) && !self.cursor.lexical_errors {
             let message = "a type cannot be declared inside a record";
             let diagnostic = Diagnostic::at(Code::Syntax, self.cursor.here(), message, "")
                 .with_help("declare it beside the record and refer to it by name, or close the record above");

@@ -30,6 +30,7 @@ pub(super) fn parse(id: FileId, text: &str) -> (File, Vec<Diagnostic>) {
         items: Vec::new(),
         misplaced: Vec::new(),
         incomplete: false,
+        nested: false,
     };
     parser.file();
     parser.finish(id)
@@ -44,6 +45,8 @@ struct Parser<'a> {
     items: Vec<Item>,
     misplaced: Vec<Misplaced>,
     incomplete: bool,
+    /// Whether a declaration inside a record was reported: then a `}` is most likely missing, and said so.
+    nested: bool,
 }
 
 /// A name in the source.
@@ -330,7 +333,7 @@ impl Parser<'_> {
 
     fn unclosed(&mut self, open: Span, what: &str) {
         // The first complaint is about what swallowed the brace, or about what came before it.
-        if self.cursor.lexical_errors {
+        if self.cursor.lexical_errors || self.nested {
             return;
         }
         let message = format!("{what} is not closed: expected `}}`, found the end of the file");

@@ -48,6 +48,10 @@ fn one_mistake_gives_one_error() {
             "record R { record Q { int a; } q; int b; }",
             "1:12 BW0001 a type cannot be declared inside a record",
         ),
+        (
+            "protocol P {\nrecord R { int a;\n@x(1) record Q { int b; }\nrecord S { int b; }\n}",
+            "3:7 BW0001 a type cannot be declared inside a record",
+        ),
         ("record R { int a int b; }", "1:18 BW0001 expected `;` after the field, found `int`"),
         (
             "record R { array<string>? a; }",
