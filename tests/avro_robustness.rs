@@ -281,6 +281,20 @@ fn defaults_in_unions_of_records_are_not_tried_again_and_again() {
 }
 
 #[test]
+fn the_deepest_types_that_are_allowed_fit_the_stack() {
+    let options = ParseOptions { import_directories: &[], loader: &Nothing };
+    let arrays = format!("{}\"int\"{}", r#"{"type":"array","items":"#.repeat(255), "}".repeat(255));
+    let records = (0..84).fold("\"int\"".to_owned(), |inner, i| {
+        format!(r#"{{"type":"record","name":"R{i}","fields":[{{"name":"f","type":{inner}}}]}}"#)
+    });
+    let idl = format!("schema {}int{};", "array<".repeat(63), ">".repeat(63));
+    for (path, text) in [("a.avsc", arrays), ("r.avsc", records), ("a.avdl", idl)] {
+        let (json, diagnostics) = avro_json(input(path, text), &options, &mut Sources::default());
+        assert!(json.is_some(), "{path}: {diagnostics:?}");
+    }
+}
+
+#[test]
 fn long_chains_of_types_and_imports_do_not_end_the_stack() {
     let n = 20_000;
     let chain: String = (0..n).map(|i| format!("record R{i} {{ R{} next; }}\n", (i + 1) % n)).collect();

@@ -158,16 +158,11 @@ pub(super) fn type_aliases(
 }
 
 fn warn_repetitions(annotations: &[Annotation], diagnostics: &mut Vec<Diagnostic>) {
-    if annotations.len() < 2 {
-        return;
-    }
-    let mut last = std::collections::HashMap::with_capacity(annotations.len());
-    for annotation in annotations {
-        let Some(earlier) = last.insert(annotation.name.as_str(), annotation.name_span) else { continue };
+    for (earlier, annotation) in names::repetitions(annotations, |annotation| &annotation.name) {
         let message = format!("`@{}` is given twice; Avro keeps only the last one", annotation.name);
         diagnostics.push(
             Diagnostic::at(Code::Lost, annotation.name_span, message, "this one counts")
-                .with_secondary(earlier, "this one is lost"),
+                .with_secondary(earlier.name_span, "this one is lost"),
         );
     }
 }

@@ -169,8 +169,8 @@ impl Reader {
         }
         let within = own.as_ref().map_or(namespace, |(own, _)| own.as_str());
         let result = match is_type {
-            true => names::check_type(&name),
-            false => names::check(names::split(&name).1),
+            true => names::check_json_type(&name),
+            false => names::check_full(&name),
         };
         let span = inside(span);
         if let Err(reason) = result {
@@ -183,7 +183,7 @@ impl Reader {
         let span = node.span;
         let kind = node.type_name();
         match node.value {
-            Value::String(name) => Some(Type::new(span, reference(name, namespace))),
+            Value::String(name) => Some(Type::new(inside(span), reference(name, namespace))),
             Value::Array(branches) => {
                 let count = branches.len();
                 let read: Vec<Type> =
@@ -290,8 +290,7 @@ impl Reader {
     fn enum_body(&mut self, members: &mut Members) -> Option<(Body, bool)> {
         let symbols = members.take("symbols");
         let nodes = self.list(symbols, members.open, "`symbols`")?;
-        let mut symbols: Vec<String> = Vec::with_capacity(nodes.len());
-        let mut seen = std::collections::HashMap::with_capacity(nodes.len());
+        let mut symbols: Vec<(String, Span)> = Vec::with_capacity(nodes.len());
         let mut broken = false;
         for node in nodes {
             let (span, kind) = (node.span, node.type_name());
@@ -303,19 +302,19 @@ impl Reader {
             if let Err(reason) = names::check(&symbol) {
                 self.diagnostics.push(Diagnostic::at(Code::Name, span, reason, ""));
             }
-            if let Some(first) = seen.insert(symbol.clone(), span) {
-                let message = format!("the symbol `{symbol}` is given twice");
-                self.diagnostics.push(
-                    Diagnostic::at(Code::Invalid, span, message, "").with_secondary(first, "first here"),
-                );
-            }
-            symbols.push(symbol);
+            symbols.push((symbol, span));
         }
+        for ((_, first), (symbol, span)) in names::repetitions(&symbols, |(symbol, _)| symbol) {
+            let message = format!("the symbol `{symbol}` is given twice");
+            self.diagnostics
+                .push(Diagnostic::at(Code::Invalid, *span, message, "").with_secondary(*first, "first here"));
+        }
+        let symbols: Vec<String> = symbols.into_iter().map(|(symbol, _)| symbol).collect();
         let default = members.take("default");
         let default = self.optional_text(default, members.open, "`default`");
         if let Some((default, span)) = &default
             && !broken
-            && !seen.contains_key(default)
+            && !symbols.contains(default)
         {
             let message = format!("the default `{default}` is not a symbol of the enum");
             self.diagnostics.push(Diagnostic::at(Code::DefaultValue, *span, message, ""));
@@ -442,7 +441,7 @@ impl Reader {
         for node in thrown.unwrap_or_default() {
             let (span, kind) = (node.span, node.type_name());
             match node.value {
-                Value::String(name) => errors.push(Type::new(span, reference(name, namespace))),
+                Value::String(name) => errors.push(Type::new(inside(span), reference(name, namespace))),
                 _ => {
                     self.invalid(span, format!("an error is the name of an error type, not {kind}"));
                 }

@@ -22,6 +22,8 @@ pub(super) struct Cursor<'a> {
     /// How deep types or values are nested at the moment.
     depth: usize,
     syntax_errors: usize,
+    /// Whether the lexer found errors: a bad token may have swallowed what closes a block.
+    pub lexical_errors: bool,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -29,8 +31,18 @@ impl<'a> Cursor<'a> {
     pub fn new(file: FileId, text: &'a str, dialect: Dialect) -> Self {
         let Lexed { tokens, docs, mut errors } = lex(file, text, dialect);
         errors.truncate(MAX_ERRORS);
-        let syntax_errors = errors.len();
-        Self { file, dialect, text, tokens, docs, at: 0, depth: 0, syntax_errors, diagnostics: errors }
+        Self {
+            file,
+            dialect,
+            text,
+            tokens,
+            docs,
+            at: 0,
+            depth: 0,
+            syntax_errors: errors.len(),
+            lexical_errors: !errors.is_empty(),
+            diagnostics: errors,
+        }
     }
 
     /// The token `n` places ahead; past the end it stays the end.
@@ -72,6 +84,12 @@ impl<'a> Cursor<'a> {
 
     pub fn text(&self, token: Token) -> &'a str {
         self.text.get(token.start as usize..token.end as usize).unwrap_or_default()
+    }
+
+    /// The empty span behind the token last taken.
+    pub fn behind(&self) -> Span {
+        let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(0, |t| t.end);
+        Span::new(self.file, end, end)
     }
 
     /// How many braces opened since the token of index `from` are still open.

@@ -273,7 +273,7 @@ impl Type {
 
     /// The type in words, for people.
     pub fn describe(&self) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(16);
         self.describe_into(&mut text);
         text
     }
@@ -286,7 +286,8 @@ impl Type {
             Kind::Array(inner) => wrap(text, "array<", std::slice::from_ref(inner), ">"),
             Kind::Map(inner) => wrap(text, "map<", std::slice::from_ref(inner), ">"),
             Kind::Union(branches) => wrap(text, "union {", branches, "}"),
-            Kind::Optional(inner) => wrap(text, "", std::slice::from_ref(inner), "?"),
+            // In the same words as where the union is written out.
+            Kind::Optional(inner) => wrap(text, "union {null, ", std::slice::from_ref(inner), "}"),
         }
     }
 }

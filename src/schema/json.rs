@@ -3,9 +3,12 @@
 //! One parser serves annotation values and defaults in IDL as well as whole .avsc and .avpr files. It knows
 //! nothing of schemas.
 
+use std::collections::HashMap;
+
 use super::cursor::{Cursor, Reported};
 use super::lexer::{Dialect, TokenKind};
 use super::literal::{self, Number};
+use super::names;
 use crate::diag::{Code, Diagnostic, Span};
 
 /// A value and its place.
@@ -285,12 +288,10 @@ fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<()
 }
 
 fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Member> {
-    let mut keys: Vec<&str> = members.iter().map(|member| member.key.as_str()).collect();
-    keys.sort_unstable();
-    if keys.windows(2).all(|pair| pair.first() != pair.get(1)) {
+    if names::repetitions(&members, |member| &member.key).is_empty() {
         return members;
     }
-    let mut first: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut first: HashMap<String, usize> = HashMap::new();
     let mut kept: Vec<Member> = Vec::with_capacity(members.len());
     for member in members {
         let known = first.get(&member.key).and_then(|index| kept.get_mut(*index));

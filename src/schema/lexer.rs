@@ -6,7 +6,7 @@
 
 use unicode_ident::{is_xid_continue, is_xid_start};
 
-use crate::diag::{Code, Diagnostic, FileId, Span};
+use crate::diag::{Code, Diagnostic, Edit, FileId, Span};
 
 /// Which language is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +83,17 @@ pub(super) fn lex(file: FileId, text: &str, dialect: Dialect) -> Lexed {
     lexer.run();
     lexer.out
 }
+
+/// Which ASCII bytes go on a name: half of all bytes are asked.
+const NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte == b'_' || byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 struct Lexer<'a> {
     file: FileId,
@@ -182,16 +193,14 @@ impl Lexer<'_> {
             end += first.len_utf8();
         }
         loop {
-            let byte = self.byte(end);
-            if byte == b'_' || byte.is_ascii_alphanumeric() {
-                end += 1;
-            } else if byte < 0x80 {
+            let rest = self.bytes.get(end..).unwrap_or_default();
+            end += rest.iter().take_while(|byte| NAME_BYTE[usize::from(**byte)]).count();
+            if self.byte(end) < 0x80 {
                 break;
-            } else {
-                match self.char(end) {
-                    Some(c) if is_xid_continue(c) => end += c.len_utf8(),
-                    _ => break,
-                }
+            }
+            match self.char(end) {
+                Some(c) if is_xid_continue(c) => end += c.len_utf8(),
+                _ => break,
             }
         }
         match quoted {
@@ -351,11 +360,32 @@ impl Lexer<'_> {
         }
     }
 
+    /// `'text'`, a habit from other languages, as one mistake.
+    fn single_quoted(&mut self, start: usize) -> bool {
+        let rest = self.text.get(start + 1..).unwrap_or_default();
+        let Some((length, '\'')) = rest.char_indices().find(|(_, c)| matches!(c, '\'' | '"' | '\n' | '\r'))
+        else {
+            return false;
+        };
+        let fix = format!("\"{}\"", rest.get(..length).unwrap_or_default());
+        self.at = start + 1 + length + 1;
+        let end = self.at;
+        let error = self.error(start, end, "texts stand in double quotes");
+        if let Some(span) = error.primary.as_ref().map(|label| label.span) {
+            error.fix.push(Edit { span, text: fix });
+        }
+        self.push(TokenKind::Error, start);
+        true
+    }
+
     /// Skips characters that no token can start with, up to something that looks like one.
     fn no_token(&mut self) {
         let start = self.at;
         let first = self.char(start).unwrap_or(' ');
         self.at += first.len_utf8();
+        if first == '\'' && self.single_quoted(start) {
+            return;
+        }
         // A run of the same character is one mistake.
         while self.char(self.at) == Some(first) {
             self.at += first.len_utf8();
@@ -368,7 +398,6 @@ impl Lexer<'_> {
         let end = self.at;
         let error = self.error(start, end, format!("{name} has no meaning here"));
         match first {
-            '\'' => error.helps.push("texts stand in double quotes".into()),
             c if c.is_whitespace() || c == '\u{b}' => error.helps.push("use an ordinary blank".into()),
             '`' => error.helps.push("backticks enclose one plain name, as in `` `record` ``".into()),
             '-' | '+' => error.helps.push("a sign stands directly before the digits of a number".into()),

@@ -22,6 +22,8 @@ mod reach;
 mod resolve;
 mod set;
 mod source;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use model::{Annotation, Field, Misplaced, Place, Record};

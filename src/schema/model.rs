@@ -55,7 +55,7 @@ pub struct Field {
     pub aliases: Vec<String>,
     /// The documentation, if any.
     pub doc: Option<String>,
-    /// The type in words, for example `string`, `union {null, long}`, `com.example.Price`.
+    /// The type in words, for example `string`, `union {null, long}`, `com.example.Price`. `T?` is written out.
     pub type_name: String,
     /// What is written before the field's name.
     pub annotations: Vec<Annotation>,

@@ -1,5 +1,6 @@
 //! The front end as a whole: files in, records with their annotations and diagnostics out.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ir::{self, Body, File, Item, Kind};
@@ -41,17 +42,16 @@ pub struct Parsed {
 pub fn parse_project(files: Vec<InputFile>, options: &ParseOptions<'_>, sources: &mut Sources) -> Parsed {
     let mut project = project::read(files, options, sources);
     let mut diagnostics = std::mem::take(&mut project.diagnostics);
-    let repeated = {
+    let repeated: HashSet<Span> = {
         let names = resolve::names(&project.files, &mut diagnostics);
         resolve::check(&project.files, &names, project.incomplete, &mut diagnostics);
         let definitions = project.files.iter().flat_map(|file| &file.items);
-        let repeated: std::collections::HashSet<Span> = definitions
+        definitions
             .filter_map(|item| match item {
                 Item::Definition(definition) if !names.is_first(definition) => Some(definition.name_span),
                 _ => None,
             })
-            .collect();
-        repeated
+            .collect()
     };
     let mut set = SchemaSet::default();
     for file in project.files {
@@ -61,7 +61,7 @@ pub fn parse_project(files: Vec<InputFile>, options: &ParseOptions<'_>, sources:
     Parsed { set, diagnostics }
 }
 
-fn lower(file: File, repeated: &std::collections::HashSet<Span>, set: &mut SchemaSet) {
+fn lower(file: File, repeated: &HashSet<Span>, set: &mut SchemaSet) {
     let protocol_annotations: Arc<[Annotation]> =
         file.protocol.map_or_else(|| Arc::from([]), |protocol| protocol.properties);
     for item in file.items {

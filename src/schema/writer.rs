@@ -84,7 +84,7 @@ impl Writer {
             Value::Null => self.raw("null"),
             Value::Bool(value) => self.raw(value),
             Value::Int(value) => self.raw(value),
-            Value::Float(value) if value.is_finite() => self.raw(format_args!("{value:?}")),
+            Value::Float(value) if value.is_finite() => self.raw(java_double(*value)),
             Value::Float(value) => self.string(non_finite(*value)),
             Value::String(text) => self.string(text),
             Value::Array(nodes) => {
@@ -123,9 +123,32 @@ impl Writer {
     }
 }
 
+/// The notation of Java's `Double.toString`, which always has a point.
+fn java_double(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || (1e-3..1e7).contains(&size) {
+        return format!("{value:?}");
+    }
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubles_are_written_as_java_writes_them() {
+        let values = [0.0, -0.0, 1.5, 0.001, 9999999.0, 1e7, -1e12, 0.0005, 1.25e-9];
+        let texts = values.map(java_double);
+        assert_eq!(
+            texts,
+            ["0.0", "-0.0", "1.5", "0.001", "9999999.0", "1.0E7", "-1.0E12", "5.0E-4", "1.25E-9"]
+        );
+    }
 
     #[test]
     fn keys_keep_their_order_and_empty_values_their_line() {

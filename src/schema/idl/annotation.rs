@@ -12,7 +12,12 @@ impl Parser<'_> {
     pub(super) fn annotations(&mut self) -> Result<Vec<Annotation>, Reported> {
         let mut annotations = Vec::new();
         while self.cursor.at(TokenKind::At) {
-            annotations.push(self.annotation()?);
+            let annotation = self.annotation()?;
+            // Most places have one; the vector's own first step would reserve four.
+            if annotations.is_empty() {
+                annotations.reserve_exact(1);
+            }
+            annotations.push(annotation);
         }
         Ok(annotations)
     }

@@ -1,6 +1,5 @@
 //! Declarations of named types in IDL: records, errors, enums and fixed types.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Name, Parser};
@@ -21,9 +20,14 @@ impl Parser<'_> {
         let target = if keyword == "enum" { Target::Enum } else { Target::Named };
         self.cursor.bump();
         let attached = attach(annotations, target, &mut self.cursor.diagnostics);
-        let name = self.name(&format!("the name of the {keyword}"))?;
+        let name = self.name(match keyword {
+            "record" => "the name of the record",
+            "error" => "the name of the error",
+            "enum" => "the name of the enum",
+            _ => "the name of the fixed",
+        })?;
         let Attached { namespace, aliases, properties, .. } = attached;
-        let full_name = self.declare(&name, namespace, true);
+        let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
         let aliases = type_aliases(aliases, &inside, &mut self.cursor.diagnostics);
         let subject = Some((full_name.as_str(), name.span));
@@ -72,8 +76,7 @@ impl Parser<'_> {
 
     fn enum_body(&mut self) -> Result<(Body, bool), Reported> {
         let open = self.cursor.expect(TokenKind::LBrace, "`{`")?;
-        let mut symbols: Vec<String> = Vec::new();
-        let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut symbols: Vec<Name> = Vec::new();
         let mut comma: Option<Span> = None;
         loop {
             if self.cursor.at(TokenKind::RBrace) {
@@ -94,25 +97,27 @@ impl Parser<'_> {
             let name = self.name("a symbol")?;
             self.symbol_annotations(&annotations, &name);
             self.simple_name(&name);
-            if let Some(first) = seen.insert(name.text.clone(), name.span) {
-                let message = format!("the symbol `{}` is given twice", name.text);
-                self.cursor.diagnostics.push(
-                    Diagnostic::at(Code::Invalid, name.span, message, "").with_secondary(first, "first here"),
-                );
-            }
-            symbols.push(name.text);
+            symbols.push(name);
             let next = self.cursor.here();
             comma = self.cursor.eat(TokenKind::Comma).then_some(next);
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
                 return Err(self.cursor.expected("`,` or `}`"));
             }
         }
+        for (first, symbol) in names::repetitions(&symbols, |symbol| &symbol.text) {
+            let message = format!("the symbol `{}` is given twice", symbol.text);
+            self.cursor.diagnostics.push(
+                Diagnostic::at(Code::Invalid, symbol.span, message, "")
+                    .with_secondary(first.span, "first here"),
+            );
+        }
+        let symbols: Vec<String> = symbols.into_iter().map(|symbol| symbol.text).collect();
         if !self.cursor.eat(TokenKind::Equals) {
             self.stray_semicolon("enum without a default");
             return Ok((Body::Enum { symbols, default: None }, false));
         }
         let default = self.name("the default symbol")?;
-        if !seen.contains_key(&default.text) {
+        if !symbols.contains(&default.text) {
             let message = format!("the default `{}` is not a symbol of the enum", default.text);
             self.cursor.diagnostics.push(Diagnostic::at(Code::DefaultValue, default.span, message, ""));
         }
@@ -152,7 +157,7 @@ impl Parser<'_> {
             let start = self.cursor.index();
             let result = self.annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
-                    self.nested_declaration(start, annotations, !broken)?;
+                    self.nested_declaration(start, annotations)?;
                     broken = true;
                     Ok(())
                 }
@@ -168,13 +173,8 @@ impl Parser<'_> {
     }
 
     /// A declaration inside a record: a habit from .avsc, or the `}` above is missing.
-    fn nested_declaration(
-        &mut self,
-        start: usize,
-        annotations: Vec<Annotation>,
-        report: bool,
-    ) -> Result<(), Reported> {
-        if report {
+    fn nested_declaration(&mut self, start: usize, annotations: Vec<Annotation>) -> Result<(), Reported> {
+        if !std::mem::replace(&mut self.nested, true) && !self.cursor.lexical_errors {
             let message = "a type cannot be declared inside a record";
             let diagnostic = Diagnostic::at(Code::Syntax, self.cursor.here(), message, "")
                 .with_help("declare it beside the record and refer to it by name, or close the record above");
@@ -227,7 +227,7 @@ impl Parser<'_> {
         let doc = self.doc(start);
         let mut first = true;
         loop {
-            let mut field = self.variable(&schema, doc.as_deref(), "a field")?;
+            let mut field = self.variable(&schema, doc.as_deref(), "the name of a field")?;
             if first && !matches!(schema.kind, Kind::Primitive(..) | Kind::Reference(_)) {
                 let subject = Some((field.name.as_str(), field.name_span));
                 self.misplaced_in(&schema, None, Place::InnerType, subject);
@@ -253,9 +253,9 @@ impl Parser<'_> {
         let annotations = self.annotations()?;
         let attached = attach(annotations, Target::Field, &mut self.cursor.diagnostics);
         let name = match self.cursor.kind(0) {
-            TokenKind::Ident | TokenKind::Float => self.name(&format!("the name of {what}"))?,
+            TokenKind::Ident | TokenKind::Float => self.name(what)?,
             _ => {
-                return Err(self.cursor.expected_with(&format!("the name of {what}"), |diagnostic| {
+                return Err(self.cursor.expected_with(what, |diagnostic| {
                     diagnostic.with_secondary(schema.span, "this is taken for the type")
                 }));
             }
@@ -284,15 +284,11 @@ impl Parser<'_> {
 
 /// Complains about fields or parameters of one name.
 pub(in crate::schema) fn unique(fields: &[Field], what: &str, diagnostics: &mut Vec<Diagnostic>) {
-    if fields.len() < 2 {
-        return;
-    }
-    let mut seen = HashMap::with_capacity(fields.len());
-    for field in fields {
-        let Some(first) = seen.insert(field.name.as_str(), field.name_span) else { continue };
+    for (first, field) in names::repetitions(fields, |field| &field.name) {
         let message = format!("the {what} `{}` is declared twice", field.name);
         diagnostics.push(
-            Diagnostic::at(Code::Invalid, field.name_span, message, "").with_secondary(first, "first here"),
+            Diagnostic::at(Code::Invalid, field.name_span, message, "")
+                .with_secondary(first.name_span, "first here"),
         );
     }
 }

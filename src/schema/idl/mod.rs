@@ -30,6 +30,7 @@ pub(super) fn parse(id: FileId, text: &str) -> (File, Vec<Diagnostic>) {
         items: Vec::new(),
         misplaced: Vec::new(),
         incomplete: false,
+        nested: false,
     };
     parser.file();
     parser.finish(id)
@@ -44,6 +45,8 @@ struct Parser<'a> {
     items: Vec<Item>,
     misplaced: Vec<Misplaced>,
     incomplete: bool,
+    /// Whether a declaration inside a record was reported: then a `}` is most likely missing, and said so.
+    nested: bool,
 }
 
 /// A name in the source.
@@ -153,7 +156,7 @@ impl Parser<'_> {
             self.incomplete = true;
             return;
         };
-        let full_name = self.declare(&name, attached.namespace, false);
+        let full_name = self.declare(&name, attached.namespace);
         self.namespace = names::split(&full_name).0.to_owned();
         self.protocol = Some(Protocol { full_name, doc, properties: attached.properties.into() });
         let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{`") else {
@@ -285,15 +288,29 @@ impl Parser<'_> {
             }
         }
         let token = self.cursor.expect(TokenKind::Ident, what)?;
-        Ok(Name { text: self.cursor.text(token).replace('`', ""), span: self.cursor.span(token) })
+        let raw = self.cursor.text(token);
+        let text = if raw.contains('`') { raw.replace('`', "") } else { raw.to_owned() };
+        Ok(Name { text, span: self.cursor.span(token) })
     }
 
     fn semicolon(&mut self, after: &str) -> Result<(), Reported> {
-        self.cursor.expect(TokenKind::Semicolon, &format!("`;` after {after}")).map(drop)
+        if self.cursor.eat(TokenKind::Semicolon) {
+            return Ok(());
+        }
+        Err(self.missing_semicolon(after))
     }
 
-    /// The full name of a declaration. `is_type` refuses the names of built-in types.
-    fn declare(&mut self, name: &Name, namespace: Option<(String, Span)>, is_type: bool) -> String {
+    #[cold]
+    fn missing_semicolon(&mut self, after: &str) -> Reported {
+        // The place for the `;` is behind what it ends, not before what follows, often lines below.
+        let behind = self.cursor.behind();
+        self.cursor.expected_with(&format!("`;` after {after}"), |diagnostic| {
+            diagnostic.with_secondary(behind, "`;` is missing here")
+        })
+    }
+
+    /// The full name of a declaration. A protocol cannot have the name of a built-in type either.
+    fn declare(&mut self, name: &Name, namespace: Option<(String, Span)>) -> String {
         let mut within = self.namespace.clone();
         if let Some((namespace, span)) = namespace {
             if let Err(reason) = names::check_namespace(&namespace) {
@@ -303,14 +320,7 @@ impl Parser<'_> {
         }
         let full_name = names::qualify(&name.text, &within);
         // The namespace around was checked where it stands; only a dotted name brings its own.
-        let result = match is_type {
-            true => names::check_type(&name.text),
-            false => {
-                let (namespace, simple) = names::split(&name.text);
-                names::check(simple).and_then(|()| names::check_namespace(namespace))
-            }
-        };
-        if let Err(reason) = result {
+        if let Err(reason) = names::check_type(&name.text) {
             self.cursor.diagnostics.push(Diagnostic::at(Code::Name, name.span, reason, ""));
         }
         full_name
@@ -322,6 +332,10 @@ impl Parser<'_> {
     }
 
     fn unclosed(&mut self, open: Span, what: &str) {
+        // The first complaint is about what swallowed the brace, or about what came before it.
+        if self.cursor.lexical_errors || self.nested {
+            return;
+        }
         let message = format!("{what} is not closed: expected `}}`, found the end of the file");
         let diagnostic =
             Diagnostic::at(Code::Syntax, self.cursor.here(), message, "").with_secondary(open, "opened here");

@@ -5,6 +5,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::schema::attach::{Target, attach};
 use crate::schema::cursor::Reported;
 use crate::schema::ir::{Kind, Logical, Primitive, Reference, Type};
+use crate::schema::json::Value;
 use crate::schema::lexer::{Dialect, TokenKind};
 use crate::schema::literal::{self, Number};
 use crate::schema::model::Annotation;
@@ -59,20 +60,31 @@ impl Parser<'_> {
             return;
         }
         let attached = attach(annotations, Target::Type, &mut self.cursor.diagnostics);
-        if let Kind::Primitive(_, Some(logical)) = &schema.kind {
-            let fixed: &[&str] = match logical {
-                Logical::Decimal { .. } => &["logicalType", "precision", "scale"],
-                _ => &["logicalType"],
-            };
-            for annotation in attached.properties.iter().filter(|a| fixed.contains(&a.name.as_str())) {
-                let message = format!("`{}` already says `{}`", logical.keyword(), annotation.name);
+        schema.properties = attached.properties;
+        if let Kind::Primitive(_, Some(logical)) = schema.kind {
+            self.agree(logical, &mut schema.properties);
+        }
+    }
+
+    /// A logical type has some properties already; repeating them is fine, changing them is not.
+    fn agree(&mut self, logical: Logical, properties: &mut Vec<Annotation>) {
+        let fixed = |name: &str| match (name, logical) {
+            ("logicalType", _) => Some(Value::String(logical.json_name().into())),
+            ("precision", Logical::Decimal { precision, .. }) => Some(Value::Int(precision.into())),
+            ("scale", Logical::Decimal { scale, .. }) => Some(Value::Int(scale.into())),
+            _ => None,
+        };
+        properties.retain(|annotation| {
+            let Some(value) = fixed(&annotation.name) else { return true };
+            if value != annotation.value.value {
+                let message = format!("`{}` already says another `{}`", logical.keyword(), annotation.name);
                 self.cursor.diagnostics.push(
                     Diagnostic::at(Code::Invalid, annotation.span, message, "")
                         .with_help("remove the annotation, or put it on the plain type"),
                 );
             }
-        }
-        schema.properties = attached.properties;
+            false
+        });
     }
 
     /// A type without annotations before it.
