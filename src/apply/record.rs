@@ -4,14 +4,21 @@ use serde_json::Value;
 
 use crate::compile::ResourceKind;
 use crate::diff::ChangedBy;
-use crate::model::{Applied, MonitorId, Rev};
+use crate::model::{Applied, Document, MonitorId, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, put, rev};
 use crate::plan::{Change, Plan};
 
 /// The record of a change that is live: the document as it was compiled, not as it was merged with what others
 /// had edited. Otherwise the next plan would take a held edit for a change of the schemas, and undo it.
-pub fn applied(change: &Change, plan: &Plan, id: Option<MonitorId>, now: jiff::Timestamp) -> Applied {
-    let mut document = change.after.clone();
+///
+/// `document` is what the change asks for, a composite's operands as ids.
+pub fn applied(
+    change: &Change,
+    mut document: Document,
+    plan: &Plan,
+    id: Option<MonitorId>,
+    now: jiff::Timestamp,
+) -> Applied {
     let held =
         plan.drift.iter().filter(|drift| drift.address == change.address).flat_map(|drift| &drift.fields);
     for field in held.filter(|field| field.changed_by == ChangedBy::Datadog) {

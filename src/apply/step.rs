@@ -35,7 +35,10 @@ pub async fn run(
                 context.state.record_removed(&change.address, &removed(change, context), now)?;
                 context.state.forget_applied(&change.address)?;
             } else {
-                context.state.record_applied(&change.address, &record::applied(change, plan, id, now))?;
+                let applied = with_ids(&change.after, ids);
+                context
+                    .state
+                    .record_applied(&change.address, &record::applied(change, applied, plan, id, now))?;
                 if let Some(from) = &change.from {
                     context.state.forget_applied(from)?;
                 }
@@ -65,9 +68,17 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
         }
         (Action::Delete, None) => return Ok(None),
         (Action::Replace, Some(old)) => {
-            let live = context.live.get(&old);
-            let created = create(change, &write_body(&after, live, &change.removed_tags()), context).await?;
-            context.writer.delete_monitor(old).await?;
+            let body = write_body(&after, context.live.get(&old), &change.removed_tags());
+            let same = |key: &str| body.get(key) == change.before.get(key);
+            // Datadog refuses a second monitor of the same name, query and message: then the old one goes first.
+            let in_place = same("name") && same("query") && same("message");
+            if in_place {
+                context.writer.delete_monitor(old).await?;
+            }
+            let created = create(change, &body, context).await?;
+            if !in_place {
+                context.writer.delete_monitor(old).await?;
+            }
             created
         }
         (Action::Create | Action::Replace, _) | (_, None) => {

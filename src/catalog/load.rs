@@ -86,7 +86,7 @@ impl Loader {
         let root = match toml::parse(file, text, Code::Catalog) {
             Ok(root) => root,
             Err(diagnostic) => {
-                self.out.push(diagnostic);
+                self.out.push(*diagnostic);
                 return;
             }
         };

@@ -17,6 +17,25 @@ pub fn check(nodes: &[Node], catalog: &Catalog, out: &mut Vec<Diagnostic>) {
         missing_data(node, out);
         routes(node, out);
     }
+    let mut metrics: BTreeMap<&str, &Node> = BTreeMap::new();
+    for node in nodes.iter().filter(|node| node.kind == ResourceKind::Metric) {
+        let name = text(node, "metric");
+        match metrics.get(name) {
+            Some(first) => out.push(
+                Diagnostic::at(
+                    Code::Twin,
+                    node.origin,
+                    format!("two aggregate metrics are called `{name}`"),
+                    "the second",
+                )
+                .with_secondary(first.origin, "the first")
+                .with_help("give one of them another `metric`"),
+            ),
+            None => {
+                metrics.insert(name, node);
+            }
+        }
+    }
     let mut twins: BTreeMap<[&str; 3], &Node> = BTreeMap::new();
     for node in monitors() {
         let key = ["name", "query", "message"].map(|key| text(node, key));

@@ -66,6 +66,29 @@ pub fn resolve(query: &str, id_of: impl Fn(&str) -> Option<u64>) -> String {
     resolved + rest
 }
 
+/// The form of a composite's query without its operands, and the operands: ids or `${address}`.
+pub fn shape(query: &str) -> (String, Vec<&str>) {
+    let (mut shape, mut operands) = (String::new(), Vec::new());
+    let mut rest = query;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '$' => rest.find('}').map_or(rest.len(), |end| end + 1),
+            '0'..='9' => rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()),
+            _ => {
+                if !first.is_whitespace() {
+                    shape.push(first);
+                }
+                rest = &rest[first.len_utf8()..];
+                continue;
+            }
+        };
+        operands.push(&rest[..length]);
+        shape.push('#');
+        rest = &rest[length..];
+    }
+    (shape, operands)
+}
+
 struct Parser<'t> {
     rest: &'t str,
     record: &'t str,
@@ -181,6 +204,11 @@ mod tests {
     fn ids_take_the_place_of_addresses() {
         let resolved = resolve("${a.B/x} && ${a.C/y}", |address| (address == "a.B/x").then_some(7));
         assert_eq!(resolved, "7 && ${a.C/y}");
+    }
+
+    #[test]
+    fn queries_are_compared_by_shape_and_operands() {
+        assert_eq!(shape("12 && !( ${a.B/x} || 3 )"), ("#&&!(#||#)".to_owned(), vec!["12", "${a.B/x}", "3"]));
     }
 
     #[test]

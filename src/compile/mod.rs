@@ -159,7 +159,7 @@ impl Compiler<'_> {
                 former: addresses.map(|(record, field)| address(record, field)).collect(),
                 address: own,
                 id,
-                span: annotation.name_span,
+                span: origin(annotation, value),
             };
             self.build(&request, value, facts);
         }
@@ -265,6 +265,14 @@ impl Compiler<'_> {
                 Vec::new()
             }
         }
+    }
+}
+
+/// Where a monitor is asked for: the annotation's name, or in a list the `id` of its object.
+fn origin(annotation: &Annotation, value: &JsonNode) -> Span {
+    match annotation.value.value {
+        Value::Array(_) => value.get("id").map_or(value.span, |id| id.span),
+        _ => annotation.name_span,
     }
 }
 

@@ -120,9 +120,7 @@ pub fn from_json(compiler: &mut Compiler<'_>, request: &Request<'_>, value: &Jso
     }
     let mut complete = true;
     for required in ["type", "query"] {
-        if !document
-            .get(required)
-            .is_some_and(|value| value.as_str().is_some_and(|text| !text.trim().is_empty()))
+        if document.get(required).is_none_or(|value| value.as_str().is_none_or(|text| text.trim().is_empty()))
         {
             let message = format!("`@{}` needs `{required}`, a text", request.kind.name);
             compiler.out.push(

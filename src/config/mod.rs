@@ -151,7 +151,7 @@ impl Config {
         let root = match toml::parse(file, text, Code::Config) {
             Ok(root) => root,
             Err(diagnostic) => {
-                out.push(diagnostic);
+                out.push(*diagnostic);
                 Node { span: Span::new(file, 0, 0), value: Value::Object(Vec::new()) }
             }
         };

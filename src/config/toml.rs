@@ -15,7 +15,7 @@ use crate::suggest::closest;
 /// # Errors
 ///
 /// A diagnostic of `code` at the place where the text stops being TOML.
-pub fn parse(file: FileId, text: &str, code: Code) -> Result<Node, Diagnostic> {
+pub fn parse(file: FileId, text: &str, code: Code) -> Result<Node, Box<Diagnostic>> {
     match DeTable::parse(text) {
         Ok(table) => {
             let span = span_of(file, &table.span());
@@ -23,7 +23,7 @@ pub fn parse(file: FileId, text: &str, code: Code) -> Result<Node, Diagnostic> {
         }
         Err(error) => {
             let range = error.span().unwrap_or(0..0);
-            Err(Diagnostic::at(code, span_of(file, &range), first_line(error.message()), ""))
+            Err(Box::new(Diagnostic::at(code, span_of(file, &range), first_line(error.message()), "")))
         }
     }
 }

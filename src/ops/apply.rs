@@ -1,14 +1,19 @@
 //! Applying a plan, and the proof that nothing is left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Compiled, Failure, PlanRequest, Planned, compile, plan_from, refresh};
+use super::plan::touched;
+use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, compile, plan_from, refresh};
 use crate::apply::{self, Context, Outcome, Report};
 use crate::datadog::Writer;
-use crate::plan::{Change, Plan};
+use crate::normalise::{ADDRESS_TAG, rev};
+use crate::plan::{Change, Plan, live_rev, match_monitors};
+use crate::project::Project;
+use crate::store;
 
 /// What came of an apply.
 pub struct Applied {
@@ -32,12 +37,19 @@ pub async fn apply(
     progress: &(dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Applied, Failure> {
+    let matching = match_monitors(
+        &planned.compiled.graph,
+        &planned.refreshed.snapshot.monitors,
+        &planned.refreshed.applied,
+    );
+    let ids =
+        matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect();
     let context = Context {
         writer,
         state: request.state,
-        live: planned.live.clone(),
+        live: touched(plan, &planned.refreshed),
         metrics: &planned.refreshed.snapshot.metrics,
-        ids: planned.ids.clone(),
+        ids,
         now,
         progress,
         stop,
@@ -49,6 +61,69 @@ pub async fn apply(
     let compiled: Compiled = compile(request.project, request.name, request.environment)?;
     let reader = writer.reader();
     let refreshed = refresh(&reader, request.environment, &compiled.graph, request.state, now()).await?;
+    forget_gone(&compiled, &refreshed, request.state)?;
     let left = plan_from(request, compiled, refreshed)?.plan;
     Ok(Applied { report, left: Some(left) })
+}
+
+/// Records what the rev tags prove to be applied, where the snapshot does not know it: it was lost, or another machine
+/// applied. From then on the comparison knows which parameters changed, not only which fields.
+///
+/// # Errors
+///
+/// When the snapshot store fails.
+pub fn recover(
+    project: &Project,
+    compiled: &Compiled,
+    refreshed: &Refreshed,
+    state: &store::Environment,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
+    let mut found = BTreeMap::new();
+    for (address, matched) in matching.matched {
+        let (Some(node), Some(tagged)) = (compiled.graph.get(address), live_rev(matched.live)) else {
+            continue;
+        };
+        let is_known = refreshed.applied.get(address).is_some_and(|applied| applied.rev == tagged);
+        if is_known || rev(&node.document) != tagged {
+            continue;
+        }
+        let parameters = node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect();
+        let applied = crate::model::Applied {
+            id: Some(matched.live.id),
+            rev: tagged,
+            document: node.document.clone(),
+            parameters,
+            applied_at: now,
+            source: Some(project.sources.file_line(node.origin)),
+        };
+        found.insert(address.clone(), applied);
+    }
+    Ok(state.record_all_applied(&found)?)
+}
+
+/// Drops the records of addresses that nobody asks for and that are not live: there is nothing left to delete.
+fn forget_gone(
+    compiled: &Compiled,
+    refreshed: &Refreshed,
+    state: &store::Environment,
+) -> Result<(), Failure> {
+    let live: BTreeSet<&str> = refreshed
+        .snapshot
+        .monitors
+        .iter()
+        .flat_map(|live| live.tags.iter().filter_map(|tag| tag.strip_prefix(ADDRESS_TAG)))
+        .collect();
+    let is_configured = |name: &str| {
+        refreshed.snapshot.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some())
+    };
+    for (address, applied) in &refreshed.applied {
+        let metric = applied.document.get("metric").and_then(|name| name.as_str());
+        let gone = !live.contains(address.as_str()) && !metric.is_some_and(is_configured);
+        if gone && compiled.graph.get(address).is_none() {
+            state.forget_applied(address)?;
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::compile::{self, DesiredGraph, Input, ResourceKind};
 use crate::config::Environment;
-use crate::diag::{self, Diagnostic};
+use crate::diag::{self, Code, Diagnostic, Span};
 use crate::project::Project;
 
 /// A project compiled for one environment.
@@ -31,7 +31,19 @@ pub fn compile(project: &Project, name: &str, environment: &Environment) -> Resu
         Input { catalog: &project.catalog, config: &project.config, environment_name: name, environment };
     let (graph, mut diagnostics) =
         compile::compile(&input, project.schemas.records(), project.schemas.misplaced());
-    diagnostics.extend(project.diagnostics.iter().cloned());
+    // What Avro loses is no news where it is an error already.
+    let is_said = |lost: &Diagnostic| {
+        let place = |d: &Diagnostic| d.primary.as_ref().map(|label| label.span);
+        let covers = |error: Span, lost: Span| {
+            error.file == lost.file && lost.start <= error.start && error.end <= lost.end
+        };
+        lost.code == Code::Lost
+            && diagnostics
+                .iter()
+                .any(|d| matches!((place(d), place(lost)), (Some(e), Some(l)) if covers(e, l)))
+    };
+    let earlier: Vec<_> = project.diagnostics.iter().filter(|d| !is_said(d)).cloned().collect();
+    diagnostics.extend(earlier);
     diag::sort(&mut diagnostics);
     if diag::has_errors(&diagnostics) {
         return Err(Failure::Diagnostics(diagnostics));

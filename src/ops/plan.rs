@@ -1,14 +1,14 @@
 //! Making a plan: compile, refresh, diff, validate.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::{Compiled, Failure, Refreshed, refresh, stored, validate};
 use crate::config::Environment;
 use crate::datadog::Reader;
-use crate::model::{Address, Document, MonitorId};
-use crate::plan::{self, Inputs, Options, Plan, match_monitors};
+use crate::model::{Document, MonitorId};
+use crate::plan::{self, Inputs, Options, Plan};
 use crate::project::Project;
 use crate::store;
 
@@ -38,10 +38,6 @@ pub struct Planned {
     pub compiled: Compiled,
     /// What Datadog holds.
     pub refreshed: Refreshed,
-    /// The live documents of the monitors that the plan touches.
-    pub live: HashMap<MonitorId, Document>,
-    /// The ids of the monitors that exist, by address.
-    pub ids: BTreeMap<Address, u64>,
     /// How many changed bodies Datadog accepts.
     pub accepted: usize,
 }
@@ -60,8 +56,8 @@ pub async fn plan(request: &PlanRequest<'_>, compiled: Compiled) -> Result<Plann
     };
     let mut planned = plan_from(request, compiled, refreshed)?;
     if let Some(reader) = request.reader {
-        planned.accepted =
-            validate::validate(&mut planned.plan, &planned.live, reader, request.state).await?;
+        let live = touched(&planned.plan, &planned.refreshed);
+        planned.accepted = validate::validate(&mut planned.plan, &live, reader, request.state).await?;
     }
     Ok(planned)
 }
@@ -93,20 +89,12 @@ pub fn plan_from(
         read_calls: refreshed.read_calls,
         now: request.now,
     });
-    let touched: std::collections::BTreeSet<MonitorId> =
-        plan.changes.iter().filter_map(|change| change.id).collect();
-    let live = refreshed
-        .snapshot
-        .monitors
-        .iter()
-        .filter(|live| touched.contains(&live.id))
-        .map(|live| (live.id, live.document()))
-        .collect();
-    let ids = if plan.changes.is_empty() {
-        BTreeMap::new()
-    } else {
-        let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
-        matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect()
-    };
-    Ok(Planned { plan, compiled, refreshed, live, ids, accepted: 0 })
+    Ok(Planned { plan, compiled, refreshed, accepted: 0 })
+}
+
+/// The live documents of the monitors that `plan` touches.
+pub fn touched(plan: &Plan, refreshed: &Refreshed) -> HashMap<MonitorId, Document> {
+    let ids: BTreeSet<MonitorId> = plan.changes.iter().filter_map(|change| change.id).collect();
+    let monitors = refreshed.snapshot.monitors.iter().filter(|live| ids.contains(&live.id));
+    monitors.map(|live| (live.id, live.document())).collect()
 }

@@ -77,7 +77,7 @@ fn state_of(change: &Change, now: &Planned) -> State {
                 monitor.map(crate::model::LiveMonitor::document)
             }
             None => {
-                return match now.ids.get(&change.address).or_else(|| live_at(change, now)) {
+                return match live_at(change, now) {
                     None => State::AsPlannedFrom,
                     Some(id) => {
                         let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id.0 == *id);

@@ -24,11 +24,11 @@ pub fn of<'d>(
         // Nobody applied this monitor yet, or its tag was removed.
         return applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
     };
-    if let Some(applied) = applied.filter(|applied| applied.rev == tagged) {
-        return Base::Known(&applied.document);
-    }
     if *desired_rev == tagged {
         return Base::Desired;
+    }
+    if let Some(applied) = applied.filter(|applied| applied.rev == tagged) {
+        return Base::Known(&applied.document);
     }
     if rev(&applicable(document)) == tagged {
         return Base::Live;

@@ -48,6 +48,9 @@ pub struct Inputs<'a> {
     pub now: Timestamp,
 }
 
+/// A pattern of addresses and its test.
+pub type Only<'a> = (&'a str, &'a dyn Fn(&str) -> bool);
+
 /// What the user asked for.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
@@ -56,7 +59,7 @@ pub struct Options<'a> {
     /// The number of deletes that the user has agreed to.
     pub allow_deletes: Option<u64>,
     /// Only these addresses: the pattern and its test.
-    pub only: Option<(&'a str, &'a dyn Fn(&str) -> bool)>,
+    pub only: Option<Only<'a>>,
 }
 
 /// Builds the plan.
@@ -157,7 +160,13 @@ impl Builder<'_> {
             }
             other => other,
         };
-        let differences = compare(&desired, &document, base);
+        let mut differences = compare(&desired, &document, base);
+        for difference in differences.iter_mut().filter(|d| d.path == "query" && is_composite(&desired)) {
+            // An operand that was made again has a new id: that is not an edit of the composite.
+            if self.operands_were_made_again(difference) {
+                difference.changed_by = ChangedBy::Schema;
+            }
+        }
         let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
@@ -273,6 +282,21 @@ impl Builder<'_> {
             *query = composite::resolve(query, |address| self.ids.get(address).copied());
         }
         document
+    }
+
+    /// Whether two queries of a composite differ only in operands that are no monitors of ours any more.
+    fn operands_were_made_again(&self, difference: &FieldDifference) -> bool {
+        let (Some(live), Some(desired)) = (difference.live.as_str(), difference.desired.as_str()) else {
+            return false;
+        };
+        let (live_shape, live_operands) = composite::shape(live);
+        let (desired_shape, desired_operands) = composite::shape(desired);
+        let is_ours = |operand: &str| self.ids.values().any(|id| id.to_string() == operand);
+        live_shape == desired_shape
+            && live_operands
+                .iter()
+                .zip(&desired_operands)
+                .all(|(live, desired)| live == desired || !is_ours(live))
     }
 
     fn held(
@@ -447,7 +471,9 @@ impl Builder<'_> {
             let Some(name) = name_of(&applied.document).filter(|name| !wanted.contains(name)) else {
                 continue;
             };
-            if self.inputs.graph.get(address).is_some_and(|node| node.document == applied.document) {
+            // Where the address goes on with another metric, the old configuration stays: it costs nothing once
+            // nobody publishes the metric.
+            if self.inputs.graph.get(address).is_some() {
                 continue;
             }
             let live = self.inputs.snapshot.metrics.get(&name);

@@ -11,6 +11,7 @@ mod matching;
 mod order;
 mod types;
 
+pub use base::live_rev;
 pub use budget::live_series;
 pub use build::{Inputs, Options, build, metric_document};
 pub use guard::{Blocked, judge_budget};

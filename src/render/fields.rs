@@ -43,9 +43,13 @@ pub fn field(page: &Page, field: &FieldChange) -> String {
             one_line(page, label, &value)
         }
     };
-    if let (ChangedBy::Both, Some(base)) = (field.changed_by, &field.base) {
-        text.push_str(&labelled(page, "", &[format!("last applied {}", clean_line(&shown(base)))]));
-    }
+    let note = match (field.changed_by, &field.base) {
+        (ChangedBy::Schema, _) => return text,
+        (ChangedBy::Datadog, _) => "edited in Datadog".to_owned(),
+        (ChangedBy::Both, Some(base)) => format!("last applied {}", clean_line(&shown(base))),
+        (ChangedBy::Both, None) => "what was last applied is not known".to_owned(),
+    };
+    text.push_str(&labelled(page, "", &[note]));
     text
 }
 

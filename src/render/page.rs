@@ -69,8 +69,7 @@ impl Page {
             return text.to_owned();
         }
         text.replace('→', "->")
-            .replace('·', "-")
-            .replace('─', "-")
+            .replace(['·', '─'], "-")
             .replace('…', "...")
             .replace('✓', "ok")
             .replace('✗', "x")

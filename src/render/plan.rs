@@ -86,7 +86,7 @@ pub fn plan_summary(plan: &Plan, header: &Header, page: &Page) -> String {
 
 fn nothing(plan: &Plan, header: &Header, page: &Page) -> String {
     let files = count(header.schema_files, "schema file");
-    let verb = if header.read.starts_with("1 monitor and 0") { "matches" } else { "match" };
+    let verb = if header.read == "1 monitor" { "matches" } else { "match" };
     let mut text = format!("No changes. {} {verb} {files}.", header.read);
     if !plan.drift.is_empty() {
         text.push_str(&format!(" {} drifted (bellwether drift).", plan.drift.len()));

@@ -114,6 +114,24 @@ impl Environment {
         self.flush()
     }
 
+    /// Records what is known to be applied at many addresses, with one write to the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn record_all_applied(&self, all: &BTreeMap<Address, Applied>) -> Result<(), StoreError> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let tree = self.tree(Kind::Applied)?;
+        let mut batch = sled::Batch::default();
+        for (address, applied) in all {
+            batch.insert(address.as_str(), self.pack(applied)?);
+        }
+        tree.apply_batch(batch).map_err(|error| self.failed(error))?;
+        self.flush()
+    }
+
     /// Forgets what was applied at `address`.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use super::super::progress::Progress;
 use super::plan::{only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
-use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, check_saved};
+use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, check_saved, recover};
 use crate::plan::{Options, Plan};
 use crate::render;
 
@@ -64,7 +64,10 @@ async fn run_on(
     let (planned, header) = session.plan(connection, &state, options, output).await?;
     let plan = match saved {
         None => {
-            show(&planned.plan, &header, false, output);
+            // A program is given one document: the outcome.
+            if !output.json {
+                show(&planned.plan, &header, false, output);
+            }
             planned.plan.clone()
         }
         Some(saved) => {
@@ -75,6 +78,7 @@ async fn run_on(
             fresh.plan
         }
     };
+    recover(&session.project, &planned.compiled, &planned.refreshed, &state, Timestamp::now())?;
     if let Some(exit) = refused(&plan, arguments.allow_deletes, output) {
         return Ok(exit);
     }

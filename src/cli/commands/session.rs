@@ -9,7 +9,6 @@ use super::super::args::Global;
 use super::super::connect::Connection;
 use super::super::output::Output;
 use super::CommandError;
-use crate::compile::ResourceKind;
 use crate::config::{Config, Environment};
 use crate::ops::{Compiled, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
@@ -112,10 +111,15 @@ pub fn sandbox_directory(state: &std::path::Path) -> PathBuf {
 /// What stands above and below a plan.
 pub fn header(config: &Config, planned: &Planned, target: &str, schema_files: usize) -> Header {
     let snapshot = &planned.refreshed.snapshot;
-    let metrics = planned.compiled.count(ResourceKind::Metric);
+    let metrics = snapshot.metrics.values().filter(|metric| metric.metadata.is_some()).count();
     Header {
         target: target.to_owned(),
-        read: format!("{} and {}", count(snapshot.monitors.len(), "monitor"), count(metrics, "metric")),
+        read: match metrics {
+            0 => count(snapshot.monitors.len(), "monitor"),
+            metrics => {
+                format!("{} and {}", count(snapshot.monitors.len(), "monitor"), count(metrics, "metric"))
+            }
+        },
         schema_files,
         saved: None,
         delete_limit: config.guard.max_deletes.to_string(),
