@@ -62,6 +62,11 @@ pub fn deviations(query: &str) -> Option<f64> {
     rest.split([',', ')']).next()?.trim().parse().ok()
 }
 
+/// The side of the band that `anomalies(...)` alerts on: above, below or both.
+pub fn direction(query: &str) -> Option<&str> {
+    query.split_once("direction='")?.1.split('\'').next()
+}
+
 /// The @-handles in a message: those at its start or after a blank, as Datadog reads them.
 pub fn handles(message: &str) -> Vec<&str> {
     let mut handles: Vec<&str> = message

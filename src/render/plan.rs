@@ -258,7 +258,7 @@ fn deferred(page: &Page, change: &Change) -> String {
     let name = change.after.get("metric").and_then(Value::as_str).unwrap_or_default();
     let mut text = row(page, "·", Style::Faint, &change.address, None, &place(change));
     let reason = format!("Datadog has not seen {} yet; a later apply configures it", clean_line(name));
-    text.push_str(&labelled(page, "deferred", &[reason]));
+    text.push_str(&wrapped(page, "deferred", &reason));
     page.symbols(&text)
 }
 

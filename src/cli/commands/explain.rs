@@ -30,7 +30,7 @@ pub fn run(what: &str, global: &Global, output: &mut Output) -> Outcome {
     };
     let explanation = explain(what, &session.project, &compiled, state.as_ref())?;
     if output.json {
-        output.json(&serde_json::to_value(&explanation).unwrap_or_default());
+        output.json(&explanation);
     } else {
         let verbose = output.page.verbose;
         output.result(&text(&explanation, verbose));
