@@ -3,7 +3,7 @@
 //! Queries come from templates, from `@datadog_monitor` and from Datadog itself, so nothing here fails: what
 //! cannot be read is `None`.
 
-use crate::catalog::seconds;
+use crate::units::seconds;
 
 /// How a query compares its value with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::catalog::{duration_text, plain};
 use crate::model::Document;
 use crate::normalise::at;
 use crate::query::{self, comparison, deviations, direction, window_seconds};
+use crate::units::{duration_text, plain};
 
 /// What changes for alerting when a monitor goes from `before` to `after`.
 ///

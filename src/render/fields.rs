@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{Page, Style};
-use crate::catalog::plain;
 use crate::diff::{ChangedBy, LineChange, lines, marked_tokens};
 use crate::plan::{Cause, FieldChange};
 use crate::text::{clean, clean_line};
+use crate::units::plain;
 
 /// Where values start on a line.
 const INDENT: usize = 14;
