@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+pub use load::CONTEXT;
 pub use modifier::{MODIFIERS, Modifier};
 pub use parameter::{Parameter, ParameterType, Refusal, handle};
 pub use template::{Template, Templates};
