@@ -105,7 +105,7 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         diagnostics: diagnostics(inputs, &matching),
     };
     plan.count();
-    plan.blocked = guard::judge(&plan, inputs.guard, managed, inputs.options.allow_deletes);
+    plan.blocked = guard::judge(&plan, inputs.guard, managed, inputs.options);
     plan.blocked.extend(guard::judge_budget(inputs.graph, inputs.budget));
     plan
 }

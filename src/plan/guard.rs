@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::build::Options;
 use super::types::{Blocked, Plan};
 use crate::compile::{DesiredGraph, ResourceKind};
-use crate::config::{Budget, Guard};
+use crate::config::{Budget, Guard, OnDrift};
 use crate::diff::ChangedBy;
 
 fn blocked(guard: &str, message: String, help: String) -> Blocked {
@@ -12,11 +13,13 @@ fn blocked(guard: &str, message: String, help: String) -> Blocked {
 }
 
 /// Judges a plan against the brakes of `[guard]`. `managed` counts the live monitors that are ours.
-pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64>) -> Vec<Blocked> {
+///
+/// A conflict is no brake where the user has said that the schemas win.
+pub fn judge(plan: &Plan, guard: &Guard, managed: u64, options: Options<'_>) -> Vec<Blocked> {
     let mut found = Vec::new();
     let deletes = plan.monitor_deletes();
     let limit = guard.max_deletes.allowed(managed);
-    match allow_deletes {
+    match options.allow_deletes {
         Some(allowed) if allowed != deletes && deletes > 0 => found.push(blocked(
             "max_deletes",
             format!("--allow-deletes says {allowed}, but the plan deletes {deletes}"),
@@ -35,7 +38,8 @@ pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64
         }
         _ => {}
     }
-    for change in &plan.changes {
+    let schemas_win = options.reset_drift || guard.on_drift == OnDrift::Revert;
+    for change in plan.changes.iter().filter(|_| !schemas_win) {
         let both: Vec<&str> = change
             .fields
             .iter()
