@@ -2,6 +2,8 @@
 //!
 //! `BLESS=1 cargo test --test docs` writes the generated pages.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
 mod examples;
 mod lifecycle;
 mod pages;
