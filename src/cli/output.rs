@@ -32,8 +32,8 @@ impl Output {
             Color::Never => false,
             Color::Auto => color_by_environment(terminal),
         };
-        let width = if terminal { terminal_width().min(100) } else { 100 };
-        let page = Page { width, color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
+        let page =
+            Page { width: width(terminal), color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
         Self {
             page,
             json: global.format == Format::Json,
@@ -127,14 +127,12 @@ fn color_by_environment(terminal: bool) -> bool {
     terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
 
-/// The columns of the terminal; the size that indicatif's terminal sees.
-fn terminal_width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
-        .filter(|width| *width >= 40)
-        .unwrap_or(100)
+/// The columns of a page: what `COLUMNS` says, wherever the result goes, else the terminal's; 100 at most, as in a log.
+fn width(terminal: bool) -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let measured =
+        || terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0));
+    told.or_else(measured).filter(|width| *width >= 40).unwrap_or(100).min(100)
 }
 
 fn locale_is_unicode() -> bool {
