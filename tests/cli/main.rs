@@ -1,0 +1,7 @@
+//! The program as its users run it: the binary, a project on disk, a Datadog double behind a real socket.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+mod calls;
+mod story;
+mod support;
