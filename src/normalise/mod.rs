@@ -4,7 +4,7 @@
 
 mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -104,6 +104,10 @@ fn canonical_value(document: &Document, path: &str, value: Option<&Value>) -> Op
                 };
                 value.filter(|_| on)
             }
+            (Treatment::ThresholdOfQuery, None) => {
+                let query = document.get("query").and_then(Value::as_str).unwrap_or_default();
+                query::comparison(query).and_then(|comparison| number_value(comparison.threshold))
+            }
             (_, None) => None,
             (Treatment::Trim, Some(Value::String(text))) => Some(Value::from(text.trim())),
             (Treatment::Set, Some(Value::Array(mut items))) => {
@@ -119,11 +123,6 @@ fn canonical_value(document: &Document, path: &str, value: Option<&Value>) -> Op
             }
             (Treatment::OnlyKeys(keys), Some(Value::Array(items))) => {
                 Some(items.into_iter().map(|item| only(item, keys)).collect())
-            }
-            (Treatment::ThresholdOfQuery, Some(value)) => {
-                let query = document.get("query").and_then(Value::as_str).unwrap_or_default();
-                let implied = query::comparison(query).map(|comparison| comparison.threshold);
-                (implied.is_none() || implied != value.as_f64()).then_some(value)
             }
             (_, value) => value,
         };
@@ -158,7 +157,10 @@ fn plain_numbers(value: &Value) -> Value {
 /// The hash of a document in canonical form, over all it sets, without the rev tag itself.
 pub fn rev(document: &Document) -> Rev {
     let mut hasher = Sha256::new();
-    for path in leaves(document).into_keys() {
+    let mut paths: BTreeSet<String> = leaves(document).into_keys().collect();
+    // Whether this one is spelled out or left to the query must not matter.
+    paths.insert(table::FILLED_IN.to_owned());
+    for path in paths {
         let Some(mut value) = canonical(document, &path) else { continue };
         if path == "tags"
             && let Value::Array(tags) = &mut value

@@ -20,13 +20,16 @@ pub enum Treatment {
     Alias(&'static str, &'static str),
     /// Only these keys of each object of the list count.
     OnlyKeys(&'static [&'static str]),
-    /// Absent and the number that the query compares with are one.
+    /// Absent is the number that the query compares with.
     ThresholdOfQuery,
     /// It counts only where the value at this path is true.
     OnlyIf(&'static str),
     /// Never compared and never sent.
     Ignore,
 }
+
+/// The field that Datadog derives where it is left out.
+pub const FILLED_IN: &str = "options.thresholds.critical";
 
 /// One row: a path and its treatments, applied in order.
 pub struct Row {
@@ -62,7 +65,7 @@ pub fn rows() -> Vec<Row> {
             "assets",
             vec![OnlyKeys(&["category", "name", "url", "resource_key", "resource_type"]), Default(json!([]))],
         ),
-        row("options.thresholds.critical", vec![ThresholdOfQuery]),
+        row(FILLED_IN, vec![ThresholdOfQuery]),
         row("options.notify_by", vec![Set]),
         row(
             "options.renotify_statuses",

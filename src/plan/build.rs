@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::matching::{How, Matched, Matching, match_monitors};
 use super::types::{
     Action, ApiCalls, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic, RECREATED,
-    SourceReference, Summary,
+    REV_FIELD, SourceReference, Summary,
 };
 use super::{base, budget, effect, guard, order};
 use crate::catalog::{Builds, Catalog};
@@ -198,7 +198,7 @@ impl Builder<'_> {
         let mut fields: Vec<FieldChange> = written.iter().map(|d| self.field(node, d, applied)).collect();
         if fields.is_empty() && action == Action::Update {
             fields.push(FieldChange {
-                path: "tags.bellwether_rev".to_owned(),
+                path: REV_FIELD.to_owned(),
                 before: base::live_rev(live).map_or(Value::Null, |rev| rev.0.into()),
                 after: desired_rev.0.clone().into(),
                 changed_by: ChangedBy::Schema,

@@ -18,5 +18,5 @@ pub use guard::{Blocked, judge_budget};
 pub use matching::{How, Matched, Matching, match_monitors};
 pub use types::{
     Action, ApiCalls, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic,
-    PlanFileError, SourceReference, Summary,
+    PlanFileError, REV_FIELD, SourceReference, Summary,
 };

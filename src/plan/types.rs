@@ -17,6 +17,9 @@ use crate::normalise::hex;
 /// The version of the plan's format. It grows when an older reader would misunderstand a newer plan.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// The field of an update that writes nothing but the hash of what is applied.
+pub const REV_FIELD: &str = "tags.bellwether_rev";
+
 /// How the effect of a create begins that makes a deleted monitor again.
 pub const RECREATED: &str = "deleted in Datadog";
 

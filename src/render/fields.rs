@@ -30,7 +30,7 @@ pub fn wrapped(page: &Page, label: &str, value: &str) -> String {
 /// One changed field.
 pub fn field(page: &Page, field: &FieldChange) -> String {
     let label = short_path(&field.path);
-    let mut text = match (&field.before, &field.after) {
+    match (&field.before, &field.after) {
         (Value::String(before), Value::String(after)) if before.contains('\n') || after.contains('\n') => {
             line_difference(page, label, before, after)
         }
@@ -42,8 +42,13 @@ pub fn field(page: &Page, field: &FieldChange) -> String {
             let value = format!("{} → {}", shown(before), shown(after));
             one_line(page, label, &value)
         }
-    };
-    let note = match (field.changed_by, &field.base) {
+    }
+}
+
+/// One changed field, and who else changed it.
+pub fn field_with_author(page: &Page, changed: &FieldChange) -> String {
+    let mut text = field(page, changed);
+    let note = match (changed.changed_by, &changed.base) {
         (ChangedBy::Schema, _) => return text,
         (ChangedBy::Datadog, _) => "edited in Datadog".to_owned(),
         (ChangedBy::Both, Some(base)) => format!("last applied {}", clean_line(&shown(base))),

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::fields::{causes, field, labelled, shown, wrapped};
+use super::fields::{causes, field, field_with_author, labelled, shown, wrapped};
 use super::{Page, Style};
 use crate::catalog::plain;
 use crate::compile::ResourceKind;
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document};
 use crate::normalise::at;
-use crate::plan::{Action, Change, Drift, Plan};
+use crate::plan::{Action, Change, Drift, FieldChange, Plan, REV_FIELD};
 use crate::query;
 use crate::text::clean_line;
 
@@ -157,7 +157,7 @@ fn one(page: &Page, change: &Change) -> String {
                 text.push_str(&labelled(page, "was", &[clean_line(from.as_str())]));
             }
             for changed in &change.fields {
-                text.push_str(&field(page, changed));
+                text.push_str(&field_with_author(page, changed));
                 if changed.changed_by == ChangedBy::Both {
                     text.push_str(&labelled(
                         page,
@@ -267,8 +267,13 @@ fn group_of<'p>(plan: &'p Plan, first: &'p Change) -> Vec<&'p Change> {
     if first.action != Action::Update || first.fields.is_empty() {
         return vec![first];
     }
+    // What a rev was and is differs from monitor to monitor, and tells a person nothing.
     let differences = |change: &Change| -> Vec<(String, Value, Value)> {
-        change.fields.iter().map(|f| (f.path.clone(), f.before.clone(), f.after.clone())).collect()
+        let told = |field: &FieldChange| match field.path.as_str() {
+            REV_FIELD => (field.path.clone(), Value::Null, Value::Null),
+            _ => (field.path.clone(), field.before.clone(), field.after.clone()),
+        };
+        change.fields.iter().map(told).collect()
     };
     let wanted = differences(first);
     plan.changes
@@ -284,7 +289,14 @@ fn grouped(page: &Page, group: &[&Change]) -> String {
     let title = format!("{} {} {}s", page.symbol(Action::Update), group.len(), kind_name(first.kind));
     let mut text = page.paint(Style::Update, &title) + "\n";
     for changed in &first.fields {
-        text.push_str(&field(page, changed));
+        match changed.path.as_str() {
+            REV_FIELD => text.push_str(&labelled(
+                page,
+                "records",
+                &["what is applied, in the bellwether_rev tag".to_owned()],
+            )),
+            _ => text.push_str(&field(page, changed)),
+        }
     }
     text.push_str(&causes(page, &first.fields));
     let mut names: Vec<String> =
