@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod calls;
+mod drift;
 mod story;
 mod support;
