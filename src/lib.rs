@@ -20,3 +20,5 @@ pub mod schema;
 pub mod store;
 pub mod suggest;
 pub mod text;
+pub mod units;
+pub mod value;

@@ -3,7 +3,7 @@
 //! Queries come from templates, from `@datadog_monitor` and from Datadog itself, so nothing here fails: what
 //! cannot be read is `None`.
 
-use crate::catalog::seconds;
+use crate::units::seconds;
 
 /// How a query compares its value with its threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,6 +60,11 @@ pub fn deviations(query: &str) -> Option<f64> {
         .into_iter()
         .find_map(|marker| query[start..].find(marker).map(|at| &query[start + at + marker.len()..]))?;
     rest.split([',', ')']).next()?.trim().parse().ok()
+}
+
+/// The side of the band that `anomalies(...)` alerts on: above, below or both.
+pub fn direction(query: &str) -> Option<&str> {
+    query.split_once("direction='")?.1.split('\'').next()
 }
 
 /// The @-handles in a message: those at its start or after a blank, as Datadog reads them.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bellwether::diag::{Code, Sources, Span};
-use bellwether::schema::json::{Node, Value};
+use bellwether::value::{Node, Value};
 use bellwether::schema::{
     Annotation, InputFile, LoadError, Loader, ParseOptions, Parsed, avro_json, parse_project,
 };

@@ -17,66 +17,11 @@ use jiff::Timestamp;
 use self::schedule::Schedule;
 use crate::datadog::Writer;
 use crate::model::{Address, Document, LiveMetric, MonitorId};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Change, Outcome, Plan, Report};
 use crate::store::{Environment, StoreError};
 
 /// The most writes that are under way at a time: Datadog's edge refuses more of one client.
 pub const MAX_WRITES_IN_FLIGHT: usize = 8;
-
-/// What came of one change.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// It is live.
-    Done {
-        /// The monitor, as far as there is one.
-        id: Option<MonitorId>,
-    },
-    /// Datadog has not seen the metric yet; a later apply tries again.
-    Deferred,
-    /// Datadog refused it, or did not answer.
-    Failed {
-        /// What happened, for people.
-        message: String,
-        /// Whether it may have happened all the same.
-        unknown: bool,
-    },
-    /// It was not tried.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What came of a plan.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// Each change's outcome and how long it took, in the order in which they ended.
-    pub steps: Vec<(Address, Action, Outcome, Duration)>,
-    /// Whether the user stopped it.
-    pub interrupted: bool,
-}
-
-impl Report {
-    /// How many changes ended so.
-    pub fn count(&self, test: impl Fn(&Outcome) -> bool) -> usize {
-        self.steps.iter().filter(|(_, _, outcome, _)| test(outcome)).count()
-    }
-
-    /// How many changes are live.
-    pub fn done(&self) -> usize {
-        self.count(|outcome| matches!(outcome, Outcome::Done { .. }))
-    }
-
-    /// How many were refused.
-    pub fn failed(&self) -> usize {
-        self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
-    }
-
-    /// How many were not tried.
-    pub fn skipped(&self) -> usize {
-        self.count(|outcome| matches!(outcome, Outcome::Skipped { .. }))
-    }
-}
 
 /// What applying a plan needs.
 pub struct Context<'a> {

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{Context, Outcome, record};
+use super::{Context, record};
 use crate::compile::{ResourceKind, composite};
 use crate::datadog::ApiError;
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Outcome, Plan};
 use crate::store::StoreError;
 use crate::text::clean;
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::parameter::{Parameter, ParameterType, seconds};
+use super::parameter::{Parameter, ParameterType};
 use super::template::{Template, Templates};
 use super::{BUILTIN, Builds, Catalog, Check, Kind, MODIFIERS, MonitorTemplate, On};
 use crate::config::toml::{self, Table};
 use crate::diag::{Code, Diagnostic, FileId, Span};
-use crate::schema::json::{Member, Node, Value};
 use crate::suggest::closest;
+use crate::units::seconds;
+use crate::value::{Member, Node, Value};
 
 /// What templates may name besides the parameters of their kind.
 const CONTEXT: &[&str] = &[

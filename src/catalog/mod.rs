@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 pub use modifier::{MODIFIERS, Modifier};
-pub use parameter::{Parameter, ParameterType, Refusal, duration_text, handle, number_value, plain, seconds};
+pub use parameter::{Parameter, ParameterType, Refusal, handle};
 pub use template::{Template, Templates};
 
 use crate::suggest::closest;

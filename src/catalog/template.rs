@@ -8,7 +8,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::Value as Json;
 
-use super::parameter::{number_value, seconds};
+use crate::units::{number_value, seconds};
 
 /// All templates of a catalog, compiled once.
 pub struct Templates {

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::args::{Color, Format, Global};
 use super::commands::CommandError;
@@ -32,8 +33,8 @@ impl Output {
             Color::Never => false,
             Color::Auto => color_by_environment(terminal),
         };
-        let page =
-            Page { width: width(terminal), color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
+        let width = terminal_width(terminal).min(100);
+        let page = Page { width, color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
         Self {
             page,
             json: global.format == Format::Json,
@@ -56,9 +57,8 @@ impl Output {
     }
 
     /// Writes the result as JSON.
-    pub fn json(&mut self, value: &Value) {
-        let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-        text.push('\n');
+    pub fn json(&mut self, value: &impl Serialize) {
+        let text = json_text(value);
         self.result(&text);
     }
 
@@ -105,6 +105,12 @@ impl Output {
     }
 }
 
+/// A result as JSON, the same on stdout and in a file.
+pub fn json_text(value: &impl Serialize) -> String {
+    // Everything that is written so is made of texts, numbers and lists with texts as keys: it always serialises.
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
 fn stderr(text: &str) {
     // There is nowhere left to say that stderr is closed.
     let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -127,12 +133,16 @@ fn color_by_environment(terminal: bool) -> bool {
     terminal && std::env::var("TERM").is_ok_and(|term| term != "dumb")
 }
 
-/// The columns of a page: what `COLUMNS` says, wherever the result goes, else the terminal's; 100 at most, as in a log.
-fn width(terminal: bool) -> usize {
-    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let measured =
-        || terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0));
-    told.or_else(measured).filter(|width| *width >= 40).unwrap_or(100).min(100)
+/// The columns: as `COLUMNS` says, else those of the terminal, else 100.
+fn terminal_width(terminal: bool) -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .or_else(|| {
+            terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0))
+        })
+        .filter(|width| *width >= 40)
+        .unwrap_or(100)
 }
 
 fn locale_is_unicode() -> bool {

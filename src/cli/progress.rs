@@ -5,8 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::Output;
-use crate::apply::Outcome;
-use crate::plan::Change;
+use crate::plan::{Change, Outcome};
 use crate::render::{self, Page};
 
 /// Shows how far an apply is.

@@ -6,10 +6,10 @@ use super::monitor::{MetricFacts, conditions_hold};
 use super::node::{Node, ResourceKind, Rule};
 use super::parameters::{Set, value};
 use super::{Compiler, Request};
-use crate::catalog::seconds;
 use crate::config::is_metric_name;
 use crate::diag::{Code, Diagnostic};
 use crate::model::Document;
+use crate::units::seconds;
 
 /// Builds the node of one `@aggregate_metric`, and the facts that its monitors need.
 pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Option<(Node, MetricFacts)> {

@@ -25,8 +25,8 @@ use crate::catalog::{Builds, Catalog, Kind, On};
 use crate::config::{Config, Environment};
 use crate::diag::{self, Code, Diagnostic, Span};
 use crate::model::Address;
-use crate::schema::json::{Node as JsonNode, Value};
 use crate::schema::{Annotation, Field, Misplaced, Record};
+use crate::value::{Node as JsonNode, Value};
 
 /// What is compiled, for which environment.
 pub struct Input<'a> {

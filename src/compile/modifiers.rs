@@ -4,7 +4,7 @@ use crate::catalog::handle;
 use crate::config::is_tag;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::Annotation;
-use crate::schema::json::{Node, Value};
+use crate::value::{Node, Value};
 
 /// The modifiers that apply to the monitors of one record, each with the place that set it.
 #[derive(Debug, Clone, Default)]

@@ -15,7 +15,7 @@ use crate::config::is_tag;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Address, Document};
 use crate::query;
-use crate::schema::json::{Node as JsonNode, Value};
+use crate::value::{Node as JsonNode, Value};
 
 /// Metric facts that the monitors of an aggregate metric refer to.
 pub struct MetricFacts {

@@ -8,7 +8,7 @@ use super::node::{Parameter, SetBy};
 use crate::catalog::{Catalog, Kind};
 use crate::config::Defaults;
 use crate::diag::{Code, Diagnostic, Span};
-use crate::schema::json::Member;
+use crate::value::Member;
 
 /// Parameters set above the catalog, by name.
 pub type Set = BTreeMap<String, Parameter>;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use self::toml::Table;
 use crate::diag::{Code, Diagnostic, FileId, Span};
-use crate::schema::json::{Member, Node, Value};
 use crate::suggest::closest;
+use crate::value::{Member, Node, Value};
 
 /// The project's configuration.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diag::{Code, Diagnostic, FileId, Span};
-use crate::schema::json::{Member, Node, Value};
 use crate::suggest::closest;
+use crate::value::{Member, Node, Value};
 
 /// Parses a TOML file.
 ///

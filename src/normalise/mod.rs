@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use self::table::Treatment;
-use crate::catalog::number_value;
 use crate::model::{Document, Rev};
 use crate::query;
+use crate::units::number_value;
 
 /// The tag that holds the address.
 pub const ADDRESS_TAG: &str = "bellwether:";

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::plan::touched;
 use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, compile, plan_from, refresh};
-use crate::apply::{self, Context, Outcome, Report};
+use crate::apply::{self, Context};
 use crate::datadog::Writer;
 use crate::normalise::{ADDRESS_TAG, rev};
-use crate::plan::{Change, Plan, live_rev, match_monitors};
+use crate::plan::{Change, Outcome, Plan, Report, live_rev, match_monitors};
 use crate::project::Project;
 use crate::store;
 

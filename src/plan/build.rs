@@ -196,6 +196,7 @@ impl Builder<'_> {
         set_rev(&mut after, &desired_rev);
         let before = own_part(&document, &after, &written);
         let mut fields: Vec<FieldChange> = written.iter().map(|d| self.field(node, d, applied)).collect();
+        fields.sort_by(|a, b| reading_order(&a.path).cmp(&reading_order(&b.path)));
         if fields.is_empty() && action == Action::Update {
             fields.push(FieldChange {
                 path: REV_FIELD.to_owned(),
@@ -312,7 +313,8 @@ impl Builder<'_> {
         for difference in held {
             hold(&mut edited, difference);
         }
-        let fields = held.iter().map(|difference| self.field(node, difference, applied)).collect();
+        let mut fields: Vec<FieldChange> = held.iter().map(|d| self.field(node, d, applied)).collect();
+        fields.sort_by(|a, b| reading_order(&a.path).cmp(&reading_order(&b.path)));
         self.drift.push(Drift {
             address: node.address.clone(),
             kind: node.kind,
@@ -501,6 +503,17 @@ impl Builder<'_> {
         let (file, line) = text.rsplit_once(':')?;
         Some(SourceReference { file: file.to_owned(), line: line.parse().ok()?, column: 1 })
     }
+}
+
+/// What a monitor watches comes before how it tells; its text comes last.
+fn reading_order(path: &str) -> (usize, &str) {
+    let first = ["type", "name", "query"];
+    let rank = match path {
+        "message" => 9,
+        "tags" => 8,
+        _ => first.iter().position(|known| *known == path).unwrap_or(5),
+    };
+    (rank, path)
 }
 
 /// Whether two subjects belong to one event: they are equal, or one is a field of the other.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::catalog::{duration_text, plain};
 use crate::model::Document;
 use crate::normalise::at;
-use crate::query::{self, comparison, deviations, window_seconds};
+use crate::query::{self, comparison, deviations, direction, window_seconds};
+use crate::units::{duration_text, plain};
 
 /// What changes for alerting when a monitor goes from `before` to `after`.
 ///
@@ -31,7 +31,9 @@ pub fn of_update(before: &Document, after: &Document) -> Vec<String> {
 }
 
 fn has_sensitivity(effects: &[String]) -> bool {
-    effects.iter().any(|effect| ["sensitive", "slower", "faster"].iter().any(|word| effect.contains(word)))
+    effects
+        .iter()
+        .any(|effect| ["sensitive", "slower", "faster", "side"].iter().any(|word| effect.contains(word)))
 }
 
 fn text<'d>(document: &'d Document, key: &str) -> &'d str {
@@ -54,6 +56,16 @@ fn sensitivity(before: &Document, after: &Document) -> Option<String> {
     {
         let word = if to > from { "slower" } else { "faster" };
         note(word, format!("{} → {}", duration_text(from), duration_text(to)));
+    }
+    if let (Some(from), Some(to)) = (direction(old), direction(new))
+        && from != to
+    {
+        let word = match (from, to) {
+            (_, "both") => "more sensitive",
+            ("both", _) => "less sensitive",
+            _ => "watches the other side",
+        };
+        note(word, format!("direction {from} → {to}"));
     }
     if let (Some(from), Some(to)) = (deviations(old), deviations(new))
         && from != to

@@ -2,23 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::types::{Action, Plan};
+use super::types::{Action, Blocked, Plan};
 use crate::compile::{DesiredGraph, ResourceKind};
 use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
-
-/// A guard that holds a plan back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Blocked {
-    /// The guard: `max_deletes`, `conflict`, `custom_metrics`, `max_per_event` or `max_monitors`.
-    pub guard: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do if it is right.
-    pub help: String,
-}
 
 fn blocked(guard: &str, message: String, help: String) -> Blocked {
     Blocked { guard: guard.to_owned(), message, help }

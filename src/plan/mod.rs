@@ -9,14 +9,16 @@ mod effect;
 mod guard;
 mod matching;
 mod order;
+mod report;
 mod types;
 
 pub use base::live_rev;
 pub use budget::live_series;
 pub use build::{Inputs, Options, build, metric_document};
-pub use guard::{Blocked, judge_budget};
+pub use guard::judge_budget;
 pub use matching::{How, Matched, Matching, match_monitors};
+pub use report::{Outcome, Report};
 pub use types::{
-    Action, ApiCalls, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic,
-    PlanFileError, REV_FIELD, SourceReference, Summary,
+    Action, ApiCalls, Blocked, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan,
+    PlanDiagnostic, PlanFileError, REV_FIELD, SourceReference, Summary,
 };

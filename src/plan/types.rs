@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::guard::Blocked;
 use crate::compile::{ResourceKind, SetBy};
 use crate::diag::{Diagnostic, Severity, Sources, Span};
 use crate::diff::ChangedBy;
@@ -258,6 +257,17 @@ impl PlanDiagnostic {
             help: diagnostic.helps.clone(),
         }
     }
+}
+
+/// A guard that holds a plan back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// The guard: `max_deletes`, `conflict`, `custom_metrics`, `max_per_event` or `max_monitors`.
+    pub guard: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do if it is right.
+    pub help: String,
 }
 
 /// A file that is not a plan, or not one that this version can use.

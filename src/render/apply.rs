@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{Page, Style};
-use crate::apply::{Outcome, Report};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Outcome, Plan, Report};
 use crate::text::clean_line;
 
 /// One line for a change that ended: `[2/5] + address  created #8130112 (0.4 s)`.

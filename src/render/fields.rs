@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{Page, Style};
-use crate::catalog::plain;
 use crate::diff::{ChangedBy, LineChange, lines, marked_tokens};
 use crate::plan::{Cause, FieldChange};
 use crate::text::{clean, clean_line};
+use crate::units::plain;
 
 /// Where values start on a line.
 const INDENT: usize = 14;
@@ -68,7 +68,7 @@ pub fn causes(page: &Page, fields: &[FieldChange]) -> String {
     }
     let lines: Vec<String> = seen
         .iter()
-        .map(|cause| {
+        .flat_map(|cause| {
             let value = match &cause.before {
                 Some(before) => format!("{} {} → {}", cause.parameter, shown(before), shown(&cause.after)),
                 None => format!("{} {}", cause.parameter, shown(&cause.after)),
@@ -77,7 +77,7 @@ pub fn causes(page: &Page, fields: &[FieldChange]) -> String {
                 (Some(source), Some(set_by)) => format!(" ({source}, {})", set_by.as_str()),
                 _ => " (the catalog's default)".to_owned(),
             };
-            clean_line(&value) + &clean_line(&place)
+            page.wrap(&(clean_line(&value) + &clean_line(&place)), page.width.saturating_sub(INDENT))
         })
         .collect();
     labelled(page, "cause", &lines)
@@ -171,9 +171,10 @@ fn broken<'t>(tokens: &[(&'t str, bool)], width: usize) -> Vec<Vec<(&'t str, boo
             line.append(word);
         }
     };
-    for token in tokens {
+    for (index, token) in tokens.iter().enumerate() {
         word.push(*token);
-        if token.0 == " " || token.0 == "," {
+        let before_blank = tokens.get(index + 1).is_some_and(|(next, _)| *next == " ");
+        if token.0 == " " || (token.0 == "," && !before_blank) {
             place(&mut word, &mut lines);
         }
     }

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::fields::{causes, field, field_with_author, labelled, shown, wrapped};
 use super::{Page, Style};
-use crate::catalog::plain;
 use crate::compile::ResourceKind;
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document};
@@ -12,6 +11,7 @@ use crate::normalise::at;
 use crate::plan::{Action, Change, Drift, FieldChange, Plan, REV_FIELD};
 use crate::query;
 use crate::text::clean_line;
+use crate::units::plain;
 
 /// What a plan cannot say of itself.
 #[derive(Debug, Clone, Default)]
@@ -258,7 +258,7 @@ fn deferred(page: &Page, change: &Change) -> String {
     let name = change.after.get("metric").and_then(Value::as_str).unwrap_or_default();
     let mut text = row(page, "·", Style::Faint, &change.address, None, &place(change));
     let reason = format!("Datadog has not seen {} yet; a later apply configures it", clean_line(name));
-    text.push_str(&labelled(page, "deferred", &[reason]));
+    text.push_str(&wrapped(page, "deferred", &reason));
     page.symbols(&text)
 }
 

@@ -12,7 +12,7 @@ mod doc;
 mod emit;
 mod idl;
 mod ir;
-pub mod json;
+mod json;
 mod lexer;
 mod literal;
 mod model;

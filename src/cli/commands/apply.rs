@@ -154,7 +154,7 @@ async fn write(
         render::count(plan.changes.len(), "change")
     ));
     let started = Instant::now();
-    let step = |change: &crate::plan::Change, outcome: &crate::apply::Outcome, elapsed, done, total| {
+    let step = |change: &crate::plan::Change, outcome: &crate::plan::Outcome, elapsed, done, total| {
         progress.step(change, outcome, elapsed, done, total);
     };
     let result = ops::apply(&request, plan, planned, &connection.writer, &stop, &step, &Timestamp::now).await;

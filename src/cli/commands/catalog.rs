@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
-use crate::catalog::{Builds, Catalog, Kind, MODIFIERS, plain};
+use crate::catalog::{Builds, Catalog, Kind, MODIFIERS};
 use crate::ops::{Exit, Failure};
 use crate::project::{Project, ProjectError};
 use crate::suggest::closest;
+use crate::units::plain;
 
 pub fn run(kind: Option<&str>, global: &Global, output: &mut Output) -> Outcome {
     // The embedded kinds can be looked up anywhere; a project adds its own.

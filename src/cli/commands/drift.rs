@@ -31,7 +31,7 @@ pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     connection.close().await?;
     let drifted = result?;
     if output.json {
-        output.json(&serde_json::to_value(&drifted.plan).unwrap_or_default());
+        output.json(&drifted.plan);
     } else {
         let header = header(&session.project.config, &drifted.planned, &target, session.project.schema_files);
         output.result(&render::drift(&drifted.plan, &header, &output.page));

@@ -4,11 +4,11 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
-use crate::catalog::plain;
 use crate::diag::Code;
 use crate::ops::{Exit, Explanation, explain, stored};
 use crate::store::Store;
 use crate::text::clean_line;
+use crate::units::plain;
 
 pub fn run(what: &str, global: &Global, output: &mut Output) -> Outcome {
     if let Some(code) = Code::parse(what) {
@@ -30,7 +30,7 @@ pub fn run(what: &str, global: &Global, output: &mut Output) -> Outcome {
     };
     let explanation = explain(what, &session.project, &compiled, state.as_ref())?;
     if output.json {
-        output.json(&serde_json::to_value(&explanation).unwrap_or_default());
+        output.json(&explanation);
     } else {
         let verbose = output.page.verbose;
         output.result(&text(&explanation, verbose));

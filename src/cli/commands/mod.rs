@@ -14,7 +14,7 @@ mod schema;
 mod session;
 mod state;
 
-use super::args::{Arguments, Command};
+use super::args::{Arguments, Command, Format};
 use super::output::Output;
 use crate::diag::Sources;
 use crate::ops::{Exit, Failure};
@@ -39,6 +39,10 @@ pub type Outcome = Result<Exit, CommandError>;
 /// Runs a command.
 pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let global = &arguments.global;
+    if matches!(global.format, Format::Dot | Format::Mermaid) && !matches!(arguments.command, Command::Graph)
+    {
+        return Err(Failure::Usage("--format dot and --format mermaid are for `graph`".to_owned()).into());
+    }
     match &arguments.command {
         Command::Init { target } => init::run(target.as_deref().unwrap_or(&global.directory), output),
         Command::Check => check::run(global, output),

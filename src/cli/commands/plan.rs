@@ -6,7 +6,7 @@ use globset::Glob;
 use jiff::Timestamp;
 
 use super::super::args::{Global, PlanArguments};
-use super::super::output::Output;
+use super::super::output::{Output, json_text};
 use super::session::{Session, header};
 use super::{CommandError, Outcome};
 use crate::ops::{Exit, Failure, PlanRequest, Planned, plan};
@@ -43,8 +43,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
 /// Writes the plan, and to stderr what Datadog says of it.
 pub fn show(plan: &Plan, header: &Header, summary: bool, output: &mut Output) {
     if output.json {
-        let value = serde_json::to_value(plan).unwrap_or_default();
-        output.json(&value);
+        output.json(plan);
         return;
     }
     let text = if summary {
@@ -110,8 +109,6 @@ pub fn only(pattern: Option<&str>) -> Result<Option<globset::GlobMatcher>, Failu
 }
 
 fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
-    text.push('\n');
-    std::fs::write(path, text)
+    std::fs::write(path, json_text(plan))
         .map_err(|error| Failure::Message(format!("cannot write {}: {error}", path.display())))
 }

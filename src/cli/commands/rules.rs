@@ -6,9 +6,9 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
-use crate::catalog::duration_text;
 use crate::compile::Rule;
 use crate::ops::Exit;
+use crate::units::duration_text;
 
 pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;

@@ -1,0 +1,61 @@
+//! What came of a plan: the words that `apply` reports in and `render` prints.
+
+use std::time::Duration;
+
+use super::types::Action;
+use crate::model::{Address, MonitorId};
+
+/// What came of one change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is live.
+    Done {
+        /// The monitor, as far as there is one.
+        id: Option<MonitorId>,
+    },
+    /// Datadog has not seen the metric yet; a later apply tries again.
+    Deferred,
+    /// Datadog refused it, or did not answer.
+    Failed {
+        /// What happened, for people.
+        message: String,
+        /// Whether it may have happened all the same.
+        unknown: bool,
+    },
+    /// It was not tried.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What came of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Each change's outcome and how long it took, in the order in which they ended.
+    pub steps: Vec<(Address, Action, Outcome, Duration)>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// How many changes ended so.
+    pub fn count(&self, test: impl Fn(&Outcome) -> bool) -> usize {
+        self.steps.iter().filter(|(_, _, outcome, _)| test(outcome)).count()
+    }
+
+    /// How many changes are live.
+    pub fn done(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Done { .. }))
+    }
+
+    /// How many were refused.
+    pub fn failed(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
+    }
+
+    /// How many were not tried.
+    pub fn skipped(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Skipped { .. }))
+    }
+}
