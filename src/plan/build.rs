@@ -58,6 +58,8 @@ pub struct Options<'a> {
     pub reset_drift: bool,
     /// The number of deletes that the user has agreed to.
     pub allow_deletes: Option<u64>,
+    /// Whether edits made in Datadog are told as such, whatever `on_drift` makes of them.
+    pub report_drift: bool,
     /// Only these addresses: the pattern and its test.
     pub only: Option<Only<'a>>,
 }
@@ -167,7 +169,7 @@ impl Builder<'_> {
                 difference.changed_by = ChangedBy::Schema;
             }
         }
-        let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
+        let revert = self.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         if !held.is_empty() {
@@ -239,6 +241,12 @@ impl Builder<'_> {
             after,
             ..self.change(node, action, Some(live.id))
         });
+    }
+
+    /// Whether edits made in Datadog are overwritten.
+    fn reverts(&self) -> bool {
+        let Options { reset_drift, report_drift, .. } = self.inputs.options;
+        reset_drift || (self.inputs.guard.on_drift == OnDrift::Revert && !report_drift)
     }
 
     fn change(&self, node: &Node, action: Action, id: Option<MonitorId>) -> Change {
@@ -385,7 +393,7 @@ impl Builder<'_> {
         // A metric has no tag for a rev: without the snapshot, the schemas win.
         let base = applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
         let differences = compare(&node.document, &document, base);
-        let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
+        let revert = self.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         let series = node.rule.as_ref().map_or(0, |rule| rule.series_per_hour);
