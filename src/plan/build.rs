@@ -64,6 +64,14 @@ pub struct Options<'a> {
     pub only: Option<Only<'a>>,
 }
 
+impl Inputs<'_> {
+    /// Whether edits made in Datadog are overwritten.
+    fn reverts(&self) -> bool {
+        let Options { reset_drift, report_drift, .. } = self.options;
+        reset_drift || (self.guard.on_drift == OnDrift::Revert && !report_drift)
+    }
+}
+
 /// Builds the plan.
 pub fn build(inputs: &Inputs<'_>) -> Plan {
     let matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
@@ -108,6 +116,9 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
     };
     plan.count();
     plan.blocked = guard::judge(&plan, inputs.guard, managed, inputs.options.allow_deletes);
+    if !inputs.reverts() {
+        plan.blocked.extend(guard::judge_conflicts(&plan));
+    }
     plan.blocked.extend(guard::judge_budget(inputs.graph, inputs.budget));
     plan
 }
@@ -169,7 +180,7 @@ impl Builder<'_> {
                 difference.changed_by = ChangedBy::Schema;
             }
         }
-        let revert = self.reverts();
+        let revert = self.inputs.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         if !held.is_empty() {
@@ -241,12 +252,6 @@ impl Builder<'_> {
             after,
             ..self.change(node, action, Some(live.id))
         });
-    }
-
-    /// Whether edits made in Datadog are overwritten.
-    fn reverts(&self) -> bool {
-        let Options { reset_drift, report_drift, .. } = self.inputs.options;
-        reset_drift || (self.inputs.guard.on_drift == OnDrift::Revert && !report_drift)
     }
 
     fn change(&self, node: &Node, action: Action, id: Option<MonitorId>) -> Change {
@@ -393,7 +398,7 @@ impl Builder<'_> {
         // A metric has no tag for a rev: without the snapshot, the schemas win.
         let base = applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
         let differences = compare(&node.document, &document, base);
-        let revert = self.reverts();
+        let revert = self.inputs.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         let series = node.rule.as_ref().map_or(0, |rule| rule.series_per_hour);

@@ -40,6 +40,12 @@ pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64
         }
         _ => {}
     }
+    found
+}
+
+/// Judges fields that were changed on both sides: which value is right is for people to say.
+pub fn judge_conflicts(plan: &Plan) -> Vec<Blocked> {
+    let mut found = Vec::new();
     for change in &plan.changes {
         let both: Vec<&str> = change
             .fields
