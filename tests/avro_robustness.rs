@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use bellwether::diag::{Code, Sources, Span};
-use bellwether::value::{Node, Value};
 use bellwether::schema::{
     Annotation, InputFile, LoadError, Loader, ParseOptions, Parsed, avro_json, parse_project,
 };
+use bellwether::value::{Node, Value};
 use proptest::prelude::*;
 
 const PROTOCOL: &str = r##"/** Über shops. */

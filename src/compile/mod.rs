@@ -179,7 +179,7 @@ impl Compiler<'_> {
         }
         let before = self.out.len();
         let set = self.layers.overlay(kind, value.members(), &mut self.out);
-        let complete = parameters::require(kind, &set, request.span, &mut self.out);
+        let complete = parameters::require(kind, &set, value.members(), request.span, &mut self.out);
         if !complete || diag::has_errors(&self.out[before..]) {
             return;
         }

@@ -98,12 +98,13 @@ fn unknown(kind: &Kind, member: &Member) -> Diagnostic {
     }
 }
 
-/// Reports every required parameter that nobody gave; `span` is the annotation's name.
-pub fn require(kind: &Kind, set: &Set, span: Span, out: &mut Vec<Diagnostic>) -> bool {
+/// Reports every required parameter that nobody gave, not even wrongly; `span` is the annotation's name.
+pub fn require(kind: &Kind, set: &Set, members: &[Member], span: Span, out: &mut Vec<Diagnostic>) -> bool {
     let missing: Vec<&str> = kind
         .parameters
         .values()
         .filter(|parameter| parameter.required && !set.contains_key(&parameter.name))
+        .filter(|parameter| !members.iter().any(|member| member.key == parameter.name))
         .map(|parameter| parameter.name.as_str())
         .collect();
     for name in &missing {

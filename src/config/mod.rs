@@ -194,7 +194,7 @@ impl Config {
             None => {
                 let meant = closest(name, self.environments.keys().map(String::as_str));
                 let hint = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                Err(format!("there is no environment `{name}`{hint} bellwether.toml has {}", names()))
+                Err(format!("there is no environment `{name}` among {}{hint}", names()))
             }
         }
     }

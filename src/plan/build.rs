@@ -407,10 +407,17 @@ impl Builder<'_> {
             Some(was) if was == series => "the number of series is unchanged".to_owned(),
             was => format!("{:+} custom metrics an hour at most", series as i64 - was.unwrap_or(0) as i64),
         };
+        let mut effect = vec![effect];
+        if let Some(unit) = written.iter().find(|d| d.path == "metadata.per_unit" && was.is_some()) {
+            // Thresholds are thought in the metric's unit: the same number now means something else.
+            let unit_of = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+            let (from, to) = (unit_of(&unit.live), unit_of(&unit.desired));
+            effect.push(format!("RATES ARE PER {to} NOW, were per {from}: check every threshold on it"));
+        }
         let action = if was.is_some() { Action::Update } else { Action::Create };
         let change = Change {
             fields: written.iter().map(|difference| self.field(node, difference, applied)).collect(),
-            effect: vec![effect],
+            effect,
             before: if was.is_some() {
                 pick(&document, leaves(&node.document).into_keys())
             } else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::types::{Action, Blocked, Plan};
+use super::types::{Blocked, Plan};
 use crate::compile::{DesiredGraph, ResourceKind};
 use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
@@ -14,12 +14,7 @@ fn blocked(guard: &str, message: String, help: String) -> Blocked {
 /// Judges a plan against the brakes of `[guard]`. `managed` counts the live monitors that are ours.
 pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64>) -> Vec<Blocked> {
     let mut found = Vec::new();
-    let monitors = |action: Action| {
-        let of_action =
-            move |change: &&super::Change| change.kind == ResourceKind::Monitor && change.action == action;
-        plan.changes.iter().filter(of_action).count() as u64
-    };
-    let deletes = monitors(Action::Delete) + monitors(Action::Replace);
+    let deletes = plan.monitor_deletes();
     let limit = guard.max_deletes.allowed(managed);
     match allow_deletes {
         Some(allowed) if allowed != deletes && deletes > 0 => found.push(blocked(

@@ -314,6 +314,14 @@ impl Plan {
         hex(&Sha256::digest(text.as_bytes()))
     }
 
+    /// How many monitors would be gone or have a new id.
+    pub fn monitor_deletes(&self) -> u64 {
+        let gone = |change: &&Change| {
+            change.kind == ResourceKind::Monitor && matches!(change.action, Action::Delete | Action::Replace)
+        };
+        self.changes.iter().filter(gone).count() as u64
+    }
+
     /// The first eight digits of the digest, by which people call a plan.
     pub fn short_digest(&self) -> &str {
         self.digest.get(..8).unwrap_or(&self.digest)

@@ -14,6 +14,12 @@ const INDENT: usize = 14;
 /// `    label     value`, further lines below the value.
 pub fn labelled(page: &Page, label: &str, values: &[String]) -> String {
     let mut text = String::new();
+    // A label that reaches into the values' column gets a line of its own.
+    let own_line = label.len() > INDENT - 5;
+    if own_line {
+        text.push_str(&format!("    {label}\n"));
+    }
+    let label = if own_line { "" } else { label };
     for (index, value) in values.iter().enumerate() {
         let label = if index == 0 { label } else { "" };
         text.push_str(&format!("    {label:<width$}{value}\n", width = INDENT - 4));

@@ -368,7 +368,7 @@ fn summary(plan: &Plan, header: &Header, page: &Page) -> String {
     for (address, effect) in paging(plan) {
         line("paging", clean_line(&format!("{address} {effect}")));
     }
-    let deletes = plan.summary.delete + plan.summary.replace;
+    let deletes = plan.monitor_deletes();
     let mut guards = Vec::new();
     if deletes > 0 {
         let percent = deletes as f64 * 100.0 / header.managed.max(1) as f64;

@@ -99,7 +99,7 @@ fn refused(plan: &Plan, allow_deletes: Option<u64>, output: &Output) -> Option<E
         output.error("Datadog rejects a part of this plan; nothing was written");
         return Some(Exit::Error);
     }
-    let deletes = plan.summary.delete + plan.summary.replace;
+    let deletes = plan.monitor_deletes();
     let open = plan.blocked.iter().filter(|b| !(b.guard == "max_deletes" && allow_deletes == Some(deletes)));
     let mut blocked = false;
     for guard in open {
@@ -110,7 +110,7 @@ fn refused(plan: &Plan, allow_deletes: Option<u64>, output: &Output) -> Option<E
 }
 
 fn agreed(plan: &Plan, environment: &str) -> Result<bool, Failure> {
-    let deletes = plan.summary.delete + plan.summary.replace;
+    let deletes = plan.monitor_deletes();
     let question = if deletes > 0 {
         format!(
             "Apply {} to {environment}, {deletes} of them deletes? Type the environment's name: ",

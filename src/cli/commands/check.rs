@@ -38,7 +38,7 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
         }
         if blocked.is_empty() {
             let mut text = format!(
-                "ok: {} in {} ask for {} and {}",
+                "ok: {} in {}, {}, {}",
                 count(session.project.schemas.records().len(), "record"),
                 count(session.project.schema_files, "file"),
                 count(monitors, "monitor"),
