@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod calls;
+mod double;
 mod drift;
+mod refusals;
 mod story;
 mod support;
