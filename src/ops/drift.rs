@@ -1,12 +1,13 @@
 //! Drift: what happened in Datadog since it was applied. It is given a reader, and so cannot write.
 
 use super::{Compiled, Failure, PlanRequest, Planned, plan_from, refresh};
+use crate::compile::ResourceKind;
 use crate::datadog::Reader;
-use crate::plan::Plan;
+use crate::plan::{Action, Change, Options, Plan};
 
 /// What happened in Datadog.
 pub struct Drifted {
-    /// A plan reduced to edits made in Datadog and to monitors that were deleted there.
+    /// A plan reduced to edits made in Datadog and to monitors that are missing there.
     pub plan: Plan,
     /// What it was made of.
     pub planned: Planned,
@@ -32,13 +33,21 @@ pub async fn drift(
     compiled: Compiled,
 ) -> Result<Drifted, Failure> {
     let refreshed = refresh(reader, request.environment, &compiled.graph, request.state, request.now).await?;
-    let planned = plan_from(request, compiled, refreshed)?;
+    // Where `on_drift` is `revert`, the next apply puts an edit back; until then it is drift all the same.
+    let options = Options { report_drift: true, ..request.options };
+    let planned = plan_from(&PlanRequest { options, ..*request }, compiled, refreshed)?;
     let mut plan = planned.plan.clone();
     let total = plan.changes.len();
-    let conflicts: Vec<_> = plan.changes.iter().filter_map(crate::plan::Change::live_side).collect();
+    let conflicts: Vec<_> = plan.changes.iter().filter_map(Change::live_side).collect();
     plan.drift.extend(conflicts);
     plan.drift.sort_by(|a, b| a.address.cmp(&b.address));
-    plan.changes.retain(crate::plan::Change::is_recreated);
+    // Without a snapshot nobody knows whether a missing monitor was ever there. Then it counts: a false alarm is
+    // looked into, a false "in sync" is not.
+    let knows_nothing = planned.refreshed.applied.is_empty();
+    let is_missing = |change: &Change| {
+        knows_nothing && change.action == Action::Create && change.kind == ResourceKind::Monitor
+    };
+    plan.changes.retain(|change| change.is_recreated() || is_missing(change));
     plan.deferred.clear();
     plan.blocked.clear();
     plan.count();

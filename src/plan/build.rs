@@ -58,8 +58,18 @@ pub struct Options<'a> {
     pub reset_drift: bool,
     /// The number of deletes that the user has agreed to.
     pub allow_deletes: Option<u64>,
+    /// Whether edits made in Datadog are told as such, whatever `on_drift` makes of them.
+    pub report_drift: bool,
     /// Only these addresses: the pattern and its test.
     pub only: Option<Only<'a>>,
+}
+
+impl Inputs<'_> {
+    /// Whether edits made in Datadog are overwritten.
+    fn reverts(&self) -> bool {
+        let Options { reset_drift, report_drift, .. } = self.options;
+        reset_drift || (self.guard.on_drift == OnDrift::Revert && !report_drift)
+    }
 }
 
 /// Builds the plan.
@@ -105,7 +115,10 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         diagnostics: diagnostics(inputs, &matching),
     };
     plan.count();
-    plan.blocked = guard::judge(&plan, inputs.guard, managed, inputs.options);
+    plan.blocked = guard::judge(&plan, inputs.guard, managed, inputs.options.allow_deletes);
+    if !inputs.reverts() {
+        plan.blocked.extend(guard::judge_conflicts(&plan));
+    }
     plan.blocked.extend(guard::judge_budget(inputs.graph, inputs.budget));
     plan
 }
@@ -167,7 +180,7 @@ impl Builder<'_> {
                 difference.changed_by = ChangedBy::Schema;
             }
         }
-        let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
+        let revert = self.inputs.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         if !held.is_empty() {
@@ -385,7 +398,7 @@ impl Builder<'_> {
         // A metric has no tag for a rev: without the snapshot, the schemas win.
         let base = applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
         let differences = compare(&node.document, &document, base);
-        let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
+        let revert = self.inputs.reverts();
         let (written, held): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|d| revert || d.changed_by != ChangedBy::Datadog);
         let series = node.rule.as_ref().map_or(0, |rule| rule.series_per_hour);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::build::Options;
 use super::types::{Blocked, Plan};
 use crate::compile::{DesiredGraph, ResourceKind};
-use crate::config::{Budget, Guard, OnDrift};
+use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
 
 fn blocked(guard: &str, message: String, help: String) -> Blocked {
@@ -13,13 +12,11 @@ fn blocked(guard: &str, message: String, help: String) -> Blocked {
 }
 
 /// Judges a plan against the brakes of `[guard]`. `managed` counts the live monitors that are ours.
-///
-/// A conflict is no brake where the user has said that the schemas win.
-pub fn judge(plan: &Plan, guard: &Guard, managed: u64, options: Options<'_>) -> Vec<Blocked> {
+pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64>) -> Vec<Blocked> {
     let mut found = Vec::new();
     let deletes = plan.monitor_deletes();
     let limit = guard.max_deletes.allowed(managed);
-    match options.allow_deletes {
+    match allow_deletes {
         Some(allowed) if allowed != deletes && deletes > 0 => found.push(blocked(
             "max_deletes",
             format!("--allow-deletes says {allowed}, but the plan deletes {deletes}"),
@@ -38,8 +35,13 @@ pub fn judge(plan: &Plan, guard: &Guard, managed: u64, options: Options<'_>) -> 
         }
         _ => {}
     }
-    let schemas_win = options.reset_drift || guard.on_drift == OnDrift::Revert;
-    for change in plan.changes.iter().filter(|_| !schemas_win) {
+    found
+}
+
+/// Judges fields that were changed on both sides: which value is right is for people to say.
+pub fn judge_conflicts(plan: &Plan) -> Vec<Blocked> {
+    let mut found = Vec::new();
+    for change in &plan.changes {
         let both: Vec<&str> = change
             .fields
             .iter()

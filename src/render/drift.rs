@@ -6,9 +6,9 @@ use super::{Header, Page, Style};
 use crate::plan::Plan;
 use crate::text::clean_line;
 
-/// What live monitors differ in from what was last applied. `missing` are those that are gone from Datadog.
+/// What live monitors differ in from what was last applied. The changes of `plan` are the monitors that are missing.
 pub fn drift(plan: &Plan, header: &Header, page: &Page) -> String {
-    let missing: Vec<_> = plan.changes.iter().filter(|change| change.is_recreated()).collect();
+    let missing = &plan.changes;
     let total = header.managed as usize + missing.len();
     if plan.drift.is_empty() && missing.is_empty() {
         return format!(
@@ -20,16 +20,17 @@ pub fn drift(plan: &Plan, header: &Header, page: &Page) -> String {
     let left = page.symbols(&format!("bellwether drift · {}", plan.environment));
     let right = page.symbols(&format!("{} · {}", header.target, header.read));
     let mut text = page.spread(&left, &page.paint(Style::Strong, &left), &right) + "\n\n";
-    for change in &missing {
+    for change in missing {
         let source = change.source.as_ref().map(ToString::to_string).unwrap_or_default();
         let left = format!("+ {}", clean_line(change.address.as_str()));
         text.push_str(&page.spread(&left, &page.paint(Style::Create, &left), &clean_line(&source)));
         text.push('\n');
-        text.push_str(&labelled(
-            page,
-            "deleted",
-            &["in Datadog; the next apply creates it again".to_owned()],
-        ));
+        let (label, what) = if change.is_recreated() {
+            ("deleted", "in Datadog; the next apply creates it again")
+        } else {
+            ("missing", "in Datadog: deleted there, or never applied; the next apply creates it")
+        };
+        text.push_str(&labelled(page, label, &[what.to_owned()]));
         text.push('\n');
     }
     for drift in &plan.drift {

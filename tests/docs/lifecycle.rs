@@ -43,7 +43,8 @@ fn seen(plan: &Plan) -> String {
     changes.chain(drift).chain(blocked).collect::<Vec<_>>().join("; ").trim().to_owned()
 }
 
-const RESET: Options<'_> = Options { reset_drift: true, allow_deletes: None, only: None };
+const RESET: Options<'_> =
+    Options { reset_drift: true, allow_deletes: None, report_drift: false, only: None };
 
 #[tokio::test]
 async fn what_is_in_sync_has_no_plan() {

@@ -21,6 +21,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
         only: arguments.only.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+        ..Options::default()
     };
     let (planned, mut header) = if arguments.offline {
         offline(&session, options, output).await?

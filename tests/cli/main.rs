@@ -1,0 +1,10 @@
+//! The program as its users run it: the binary, a project on disk, a Datadog double behind a real socket.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+mod calls;
+mod double;
+mod drift;
+mod refusals;
+mod story;
+mod support;
