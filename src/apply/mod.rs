@@ -18,7 +18,7 @@ use self::schedule::Schedule;
 use crate::datadog::Writer;
 use crate::model::{Address, Document, LiveMetric, MonitorId};
 use crate::plan::{Change, Outcome, Plan, Report};
-use crate::store::{Environment, StoreError};
+use crate::store::Environment;
 
 /// The most writes that are under way at a time: Datadog's edge refuses more of one client.
 pub const MAX_WRITES_IN_FLIGHT: usize = 8;
@@ -43,20 +43,16 @@ pub struct Context<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Applies `plan`.
-///
-/// # Errors
-///
-/// When what was applied cannot be recorded. What Datadog refuses is in the report.
-pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreError> {
+/// Applies `plan`. What Datadog refuses, and what cannot be recorded, is in the report.
+pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
     let total = plan.changes.len();
     let mut schedule = Schedule::new(&plan.changes);
     let mut report = Report::default();
     let ids = Mutex::new(context.ids.clone());
     let mut running = FuturesUnordered::new();
-    let mut store_error = None;
+    let mut unrecorded = false;
     loop {
-        let stopped = context.stop.load(Ordering::Relaxed) || store_error.is_some();
+        let stopped = context.stop.load(Ordering::Relaxed) || unrecorded;
         while !stopped && running.len() < MAX_WRITES_IN_FLIGHT {
             let Some(index) = schedule.next(running.is_empty()) else { break };
             let change = &plan.changes[index];
@@ -72,10 +68,10 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreErr
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
-                // The write itself succeeded: the tags on the monitor carry on what the record would have said.
-                let message = error.to_string();
-                store_error.get_or_insert(error);
-                Outcome::Failed { message, unknown: false }
+                // The tags on the monitor say what the record would have said, so nothing is lost; but a disk that
+                // refuses once will refuse again, and what is written should be recorded.
+                unrecorded = true;
+                Outcome::Failed { message: format!("done, but not recorded: {error}"), unknown: false }
             }
         };
         schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
@@ -86,10 +82,7 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreErr
         let reason = if report.interrupted { "stopped before it".to_owned() } else { reason };
         note(&mut report, &context, &plan.changes[index], Outcome::Skipped { reason }, Duration::ZERO, total);
     }
-    match store_error {
-        Some(error) => Err(error),
-        None => Ok(report),
-    }
+    report
 }
 
 fn note(

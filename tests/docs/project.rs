@@ -103,14 +103,14 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
         };
         let stop = AtomicBool::new(false);
-        let applied =
-            ops::apply(&request, &planned.plan, &planned, &self.writer, &stop, &|_, _, _, _, _| {}, &|| {
-                Timestamp::UNIX_EPOCH
-            });
-        let applied = applied.await.unwrap_or_else(|error| panic!("{error}"));
+        let plan = planned.plan.clone();
+        let now = || Timestamp::UNIX_EPOCH;
+        let quiet = |_: &_, _: &_, _, _, _| {};
+        let applied = ops::apply(&request, &plan, planned, &self.writer, &stop, &quiet, &now).await;
         assert_eq!(applied.report.failed() + applied.report.skipped(), 0, "{:?}", applied.report);
-        assert_eq!(applied.left.unwrap().changes, []);
-        planned.plan
+        let ops::Verified::Left(left) = applied.verified else { panic!("not verified") };
+        assert_eq!(left.changes, []);
+        plan
     }
 
     /// Loses what the store knows.
