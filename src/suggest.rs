@@ -10,13 +10,11 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         7..=12 => 2,
         _ => 3,
     };
-    let lowered = name.to_lowercase();
+    let plain = |text: &str| text.to_lowercase().replace('-', "_");
+    let wanted = plain(name);
     candidates
         .into_iter()
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&lowered.replace('-', "_"), candidate);
-            (distance, candidate)
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *candidate != name)
         .min()
         .map(|(_, candidate)| candidate)
@@ -32,6 +30,10 @@ mod tests {
         assert_eq!(closest("trafic_anomaly_monitor", known), Some("traffic_anomaly_monitor"));
         assert_eq!(closest("Log-Monitor", known), Some("log_monitor"));
         assert_eq!(closest("owners", known), Some("owner"));
+        assert_eq!(
+            closest("n.CartEvent/log_monitr", ["n.CartEvent/log_monitor"]),
+            Some("n.CartEvent/log_monitor")
+        );
         assert_eq!(closest("java_class", known), None);
         assert_eq!(closest("log", known), None);
     }

@@ -66,6 +66,24 @@ pub fn resolve(query: &str, id_of: impl Fn(&str) -> Option<u64>) -> String {
     resolved + rest
 }
 
+/// The reverse of [`resolve`]: every id is replaced by the `${address}` that `address_of` gives for it; an id it does
+/// not know stays as it is.
+pub fn unresolve(query: &str, address_of: impl Fn(u64) -> Option<String>) -> String {
+    let mut unresolved = String::with_capacity(query.len());
+    let mut rest = query;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let length = rest[start..].find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len() - start);
+        let (before, id) = (&rest[..start], &rest[start..start + length]);
+        unresolved.push_str(before);
+        match id.parse().ok().and_then(&address_of) {
+            Some(address) => unresolved.push_str(&format!("${{{address}}}")),
+            None => unresolved.push_str(id),
+        }
+        rest = &rest[start + length..];
+    }
+    unresolved + rest
+}
+
 /// The form of a composite's query without its operands, and the operands: ids or `${address}`.
 pub fn shape(query: &str) -> (String, Vec<&str>) {
     let (mut shape, mut operands) = (String::new(), Vec::new());

@@ -53,11 +53,12 @@ impl DesiredGraph {
             for (needed, span) in &node.needs {
                 let Some(&from) = self.index.get(needed) else {
                     let message = format!("there is no monitor `{needed}`");
-                    let mut diagnostic = Diagnostic::at(Code::UnknownAddress, *span, message, "");
-                    if let Some(meant) = closest(needed.as_str(), self.index.keys().map(Address::as_str)) {
-                        diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
-                    }
-                    out.push(diagnostic);
+                    let meant = closest(needed.as_str(), self.index.keys().map(Address::as_str));
+                    let help = meant.map_or_else(
+                        || "`<record>/<annotation>[:<id>]`; `bellwether graph` lists all, once this is mended".to_owned(),
+                        |meant| format!("did you mean `{meant}`?"),
+                    );
+                    out.push(Diagnostic::at(Code::UnknownAddress, *span, message, "").with_help(help));
                     continue;
                 };
                 if self.is_composite(to) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::matching::{How, Matched, Matching, match_monitors};
+use super::matching::{How, Matched, Matching, address_of, match_monitors};
 use super::types::{
     Action, ApiCalls, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan, PlanDiagnostic, RECREATED,
     REV_FIELD, SourceReference, Summary,
@@ -164,7 +164,7 @@ impl Builder<'_> {
             How::Address | How::Name => &node.address,
         };
         let applied = self.inputs.applied.get(base_address);
-        let base = base::of(node, &desired_rev, live, &document, applied);
+        let base = base::of(node, &desired_rev, live, &self.as_compiled(node, &document), applied);
         let base_document;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
@@ -288,6 +288,23 @@ impl Builder<'_> {
         } else {
             Cow::Borrowed(&node.document)
         }
+    }
+
+    /// A live document in the form in which it was compiled and hashed: a composite's operands as addresses.
+    fn as_compiled<'d>(&self, node: &Node, live: &'d Document) -> Cow<'d, Document> {
+        if !is_composite(&node.document) {
+            return Cow::Borrowed(live);
+        }
+        let monitors = &self.inputs.snapshot.monitors;
+        let operand = |id: u64| {
+            let found = monitors.iter().find(|live| live.id.0 == id)?;
+            address_of(found).map(|address| address.to_string())
+        };
+        let mut document = live.clone();
+        if let Some(Value::String(query)) = document.get_mut("query") {
+            *query = composite::unresolve(query, operand);
+        }
+        Cow::Owned(document)
     }
 
     fn resolve_query(&self, document: &Document) -> Document {

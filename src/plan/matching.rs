@@ -3,11 +3,12 @@
 //! The address tag decides; then the addresses of the record's aliases; then, for monitors without an address
 //! tag, the name. A monitor without the owner tag is not even in the snapshot.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::compile::{DesiredGraph, Node, ResourceKind};
+use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
 
@@ -119,16 +120,27 @@ fn same_monitor_elsewhere<'s>(
     for (address, live) in owners.iter() {
         orphans.entry(live.name.trim()).or_default().push(address.clone());
     }
-    for node in desired {
+    // Composites last: their query has the ids of monitors that may have moved themselves.
+    let is_composite = |node: &&&Node| text(node, "type") == "composite";
+    let (composites, others): (Vec<&&Node>, Vec<_>) = desired.iter().partition(is_composite);
+    for node in others.into_iter().chain(composites) {
         if matching.matched.contains_key(&node.address) {
             continue;
         }
         let Some(candidates) = orphans.get_mut(text(node, "name")) else { continue };
+        let id_of = |operand: &str| {
+            let address = Address::parse(operand).ok()?;
+            matching.matched.get(&address).map(|matched| matched.live.id.0)
+        };
+        let query = match text(node, "type") {
+            "composite" => Cow::Owned(composite::resolve(text(node, "query"), id_of)),
+            _ => Cow::Borrowed(text(node, "query")),
+        };
         let same = |address: &&Address| {
             owners.get(*address).is_some_and(|live| {
                 let document = live.document();
-                let query = document.get("query").and_then(Value::as_str).unwrap_or_default();
-                query.trim() == text(node, "query") && address.kind() == node.address.kind()
+                let found = document.get("query").and_then(Value::as_str).unwrap_or_default();
+                found.trim() == query && address.kind() == node.address.kind()
             })
         };
         let Some(address) = candidates.iter().find(same).cloned() else { continue };

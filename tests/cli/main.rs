@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod calls;
+mod composite;
 mod double;
 mod drift;
+mod metric;
 mod refusals;
 mod story;
 mod support;
