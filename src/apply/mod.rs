@@ -27,6 +27,8 @@ pub const MAX_WRITES_IN_FLIGHT: usize = 8;
 pub struct Context<'a> {
     /// The only writer of the whole program.
     pub writer: &'a Writer,
+    /// The tag of the environment's monitors.
+    pub owner_tag: &'a str,
     /// Where what was applied is kept.
     pub state: &'a Environment,
     /// The live monitors, as the plan's own refresh read them.
@@ -76,6 +78,19 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
         };
         schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
         note(&mut report, &context, change, outcome, elapsed, total);
+    }
+    for change in plan
+        .changes
+        .iter()
+        .filter(|_| !unrecorded && schedule.all_done() && !context.stop.load(Ordering::Relaxed))
+    {
+        let failed = match step::retire(change, &context).await {
+            Ok(failed) => failed,
+            Err(error) => Some(Outcome::Failed { message: error.to_string(), unknown: false }),
+        };
+        if let Some(outcome) = failed {
+            note(&mut report, &context, change, outcome, Duration::ZERO, total);
+        }
     }
     report.interrupted = context.stop.load(Ordering::Relaxed) && schedule.waiting().next().is_some();
     for (index, reason) in schedule.waiting() {

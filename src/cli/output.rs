@@ -75,6 +75,13 @@ impl Output {
         }
     }
 
+    /// A diagnostic without a snippet: an error always, a warning unless it is to be quiet.
+    pub fn told(&self, severity: &str, code: &str, text: &str) {
+        if severity == "error" || !self.quiet {
+            stderr(&format!("{severity}[{code}]: {}\n", clean(text)));
+        }
+    }
+
     /// An error that no file is to blame for.
     pub fn error(&self, text: &str) {
         stderr(&format!("error: {}\n", clean(text)));

@@ -52,6 +52,7 @@ pub async fn apply(
         matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect();
     let context = Context {
         writer,
+        owner_tag: &request.environment.tag,
         state: request.state,
         live: touched(plan, &refreshed),
         metrics: &refreshed.snapshot.metrics,
