@@ -9,7 +9,6 @@ use bellwether::ops::{self, Compiled};
 use bellwether::project::Project;
 use bellwether::store::Store;
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// The environment that [`super::write`] makes.
@@ -37,7 +36,7 @@ pub fn apply(project: &Project, compiled: &Compiled) -> String {
     for node in nodes() {
         let id = ids[node.address.as_str()];
         let reply = reply(node, id, &ids).to_string();
-        monitors.push(LiveMonitor::from_json(RawValue::from_string(reply).unwrap()).unwrap());
+        monitors.push(LiveMonitor::from_json(reply).unwrap());
         let applied = Applied {
             id: Some(MonitorId(id)),
             rev: rev(&node.document),
@@ -49,7 +48,7 @@ pub fn apply(project: &Project, compiled: &Compiled) -> String {
         state.record_applied(&node.address, &applied).unwrap();
     }
     monitors.sort_by_key(|live| live.id);
-    let bodies: Vec<&str> = monitors.iter().map(|live| live.body.get()).collect();
+    let bodies: Vec<&str> = monitors.iter().map(|live| &*live.body).collect();
     let bodies = format!("[{}]", bodies.join(","));
     state.commit_snapshot(&Snapshot { taken_at: now, monitors, metrics: Default::default() }).unwrap();
     bodies

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 pub use modifier::{MODIFIERS, Modifier};
 pub use parameter::{Parameter, ParameterType, Refusal, duration_text, handle, number_value, plain, seconds};
-pub use template::{Template, Templates};
+pub use template::{Evaluator, Names, Template, Templates, context};
 
 use crate::suggest::closest;
 

@@ -20,7 +20,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
     };
     let (planned, mut header) = if arguments.offline {
         offline(&session, options, output).await?
