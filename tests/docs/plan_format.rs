@@ -98,7 +98,7 @@ async fn every_sort_of_plan_fits_the_schema() {
     assert!(plan.changes.iter().any(bellwether::plan::Change::is_recreated));
 
     let test = |address: &str| address.ends_with("/error_rate_monitor");
-    let only = Some(("**/error_rate_monitor", &test as &dyn Fn(&str) -> bool));
+    let only = Some(("**/error_rate_monitor", &test as &(dyn Fn(&str) -> bool + Sync)));
     let plan = world.plan(&second, Options { only, reset_drift: true, ..Options::default() }).await;
     check(&plan);
     assert_eq!(plan.only.as_deref(), Some("**/error_rate_monitor"));

@@ -59,7 +59,7 @@ async fn run_on(
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: pattern.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+        only: pattern.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
     let (planned, header) = session.plan(connection, &state, options, output).await?;
