@@ -142,7 +142,7 @@ fn build(project: &Project, store: &Store, compiled: Compiled, refreshed: Refres
         options: Options::default(),
         now: Timestamp::UNIX_EPOCH,
     };
-    let planned = ops::plan_from(&request, compiled, refreshed).unwrap();
+    let planned = ops::plan_from(&request, compiled, refreshed);
     assert_eq!(planned.plan.summary.unchanged as usize, MONITORS);
     planned
 }

@@ -46,6 +46,16 @@ pub fn duration_text(seconds: u64) -> String {
     }
 }
 
+/// Seconds as Datadog writes the window of an evaluation: one day, one week, otherwise hours or minutes.
+pub fn window_text(seconds: u64) -> String {
+    match seconds {
+        604_800 => "1w".to_owned(),
+        86_400 => "1d".to_owned(),
+        seconds if seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+        seconds => format!("{}m", seconds / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -117,6 +117,7 @@ fn plan_after(sent: &Value, answered: &Value) -> Plan {
         catalog: &catalog,
         snapshot: &snapshot,
         applied: &BTreeMap::new(),
+        disowned: &BTreeMap::new(),
         budget: &config.budget,
         guard: &config.guard,
         options: Options::default(),

@@ -114,6 +114,7 @@ mod tests {
             action,
             id: None,
             from: None,
+            recreates: None,
             source: None,
             fields: Vec::new(),
             effect: Vec::new(),

@@ -424,7 +424,9 @@ fn bound(kind: ParameterType, node: &Node) -> Option<f64> {
     match (&node.value, kind) {
         (Value::Int(number), _) => Some(*number as f64),
         (Value::Float(number), _) => Some(*number),
-        (Value::String(text), ParameterType::Duration) => seconds(text).map(|s| s as f64),
+        (Value::String(text), ParameterType::Duration | ParameterType::Window) => {
+            seconds(text).map(|s| s as f64)
+        }
         _ => None,
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::config::{is_metric_name, is_tag};
+use crate::config::{is_metric_name, is_reserved_tag, is_tag};
 use crate::diag::Code;
-use crate::units::{duration_text, number_value, plain, seconds};
+use crate::units::{duration_text, number_value, plain, seconds, window_text};
 use crate::value::{Node, Value};
 
 /// One parameter of a kind.
@@ -45,6 +45,8 @@ pub enum ParameterType {
     Choice,
     /// A length of time such as `15m`, `4h`, `1d`, `1w`.
     Duration,
+    /// A length of time that Datadog takes for the window of an evaluation: whole minutes.
+    Window,
     /// One line that goes into a query; quotes are escaped there.
     Query,
     /// The key of a tag or an attribute.
@@ -69,6 +71,7 @@ impl ParameterType {
         ("text", Self::Text),
         ("choice", Self::Choice),
         ("duration", Self::Duration),
+        ("window", Self::Window),
         ("query", Self::Query),
         ("tag_key", Self::TagKey),
         ("tag_keys", Self::TagKeys),
@@ -100,6 +103,7 @@ impl ParameterType {
             Self::Boolean => "true or false",
             Self::Text => "a text",
             Self::Choice => "one of the allowed values",
+            Self::Window => "a duration of whole minutes such as \"15m\", \"4h\" or \"1d\"",
             Self::Duration => "a duration such as \"15m\", \"4h\" or \"1d\"",
             Self::Query => "a text of one line",
             Self::TagKey => "a tag's key",
@@ -183,6 +187,14 @@ impl Parameter {
                 let text = text()?;
                 seconds(text).map(|_| Json::from(text)).ok_or_else(|| "this is no duration".to_owned())
             }
+            ParameterType::Window => {
+                let text = text()?;
+                match seconds(text) {
+                    Some(seconds) if seconds.is_multiple_of(60) => Ok(Json::from(window_text(seconds))),
+                    Some(_) => Err("these are no whole minutes".to_owned()),
+                    None => Err("this is no duration".to_owned()),
+                }
+            }
             ParameterType::Query | ParameterType::Expression => one_line(text()?),
             ParameterType::TagKey => tag_key(text()?),
             ParameterType::MetricName => {
@@ -193,7 +205,7 @@ impl Parameter {
             }
             ParameterType::TagKeys => self.list(node, tag_key),
             ParameterType::Tags => self.list(node, |text| {
-                if text.starts_with("bellwether:") || text.starts_with("bellwether_rev:") {
+                if is_reserved_tag(text) {
                     return Err(format!("`{text}` is set by bellwether alone"));
                 }
                 is_tag(text).then(|| Json::from(text)).ok_or_else(|| format!("`{text}` is not a tag"))
@@ -227,11 +239,13 @@ impl Parameter {
             );
         }
         let number = match (self.kind, &value) {
-            (ParameterType::Duration, Json::String(text)) => seconds(text).map(|s| s as f64),
+            (ParameterType::Duration | ParameterType::Window, Json::String(text)) => {
+                seconds(text).map(|s| s as f64)
+            }
             (_, value) => value.as_f64(),
         };
         let unit = |bound: f64| match self.kind {
-            ParameterType::Duration => duration_text(bound as u64),
+            ParameterType::Duration | ParameterType::Window => duration_text(bound as u64),
             _ => plain(&number_value(bound).unwrap_or(Json::Null)),
         };
         let Some(number) = number else { return Ok(value) };
@@ -251,7 +265,7 @@ impl Parameter {
     /// The allowed range or values in words, empty when anything goes.
     pub fn range_text(&self) -> String {
         let bound = |bound: f64| match self.kind {
-            ParameterType::Duration => duration_text(bound as u64),
+            ParameterType::Duration | ParameterType::Window => duration_text(bound as u64),
             _ => plain(&number_value(bound).unwrap_or(Json::Null)),
         };
         if !self.values.is_empty() {

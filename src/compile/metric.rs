@@ -9,6 +9,7 @@ use super::{Compiler, Request};
 use crate::config::is_metric_name;
 use crate::diag::{Code, Diagnostic};
 use crate::model::Document;
+use crate::normalise::{ADDRESS_TAG, put, rev};
 use crate::units::seconds;
 
 /// Builds the node of one `@aggregate_metric`, and the facts that its monitors need.
@@ -63,31 +64,34 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         tags: constant_tags,
         series_per_hour: Rule::FIXED_SERIES + top + ids_per_hour,
     };
-    // The description says what the series cost and whose it is, where people look at the metric in Datadog.
-    let description = format!(
-        "Highest rate of one {} in {}, per {per}. At most {} series an hour. bellwether:{}",
+    // The description says what the series cost and whose it is, where people look at the metric in Datadog. A metric
+    // has no tags of its own, so the address and the hash stand there as well.
+    let text = format!(
+        "Highest rate of one {} in {}, per {per}. At most {} series an hour. {ADDRESS_TAG}{}",
         field.name,
         request.record.name(),
         rule.series_per_hour,
         request.address
     );
-    let document = json!({
+    let mut document = object(json!({
         "metric": name,
         "metadata": {
             "type": "gauge",
             "unit": "event",
             "per_unit": per,
             "short_name": format!("top rate by {}", field.name),
-            "description": description,
+            "description": text,
         },
         "tag_configuration": {"metric_type": "gauge", "tags": keys},
-    });
+    }));
+    let marked = format!("{text}@{}", rev(&document));
+    put(&mut document, "metadata.description", marked.into());
     let facts = MetricFacts { name, per, address: request.address.clone() };
     let node = Node {
         address: request.address.clone(),
         former: request.former.clone(),
         kind: ResourceKind::Metric,
-        document: object(document),
+        document,
         origin: request.span,
         parameters: set,
         needs: Vec::new(),

@@ -1,7 +1,7 @@
 //! Modifiers: `@alert_channel`, `@priority`, `@runbook`, `@owner` and `@monitor_tags`, from protocol and record.
 
 use crate::catalog::handle;
-use crate::config::is_tag;
+use crate::config::{is_reserved_tag, is_tag};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::Annotation;
 use crate::value::{Node, Value};
@@ -111,7 +111,7 @@ fn url(node: &Node) -> Result<String, Refused> {
 fn tags(node: &Node) -> Result<Vec<String>, Refused> {
     let mut tags = Vec::new();
     for (text, span) in texts(node, Code::ParameterType)? {
-        if text.starts_with("bellwether:") || text.starts_with("bellwether_rev:") {
+        if is_reserved_tag(text) {
             return Err((Code::Tag, span, "this tag is set by bellwether alone".to_owned()));
         }
         if !is_tag(text) {

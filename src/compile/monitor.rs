@@ -9,7 +9,7 @@ use super::node::{Node, Parameter, ResourceKind, SetBy};
 use super::parameters::{self, Set};
 use super::{Compiler, Request};
 use crate::catalog::{Kind, MonitorTemplate, Names, context};
-use crate::config::is_tag;
+use crate::config::{is_reserved_tag, is_tag};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Address, Document};
 use crate::query;
@@ -140,6 +140,12 @@ pub fn from_json(compiler: &mut Compiler<'_>, request: &Request<'_>, value: &Jso
             complete = false;
         }
     }
+    if let Some(node) =
+        value.get("name").filter(|node| node.as_str().is_some_and(|name| name.trim().is_empty()))
+    {
+        compiler.out.push(Diagnostic::at(Code::ParameterRange, node.span, "`name` is empty", ""));
+        complete = false;
+    }
     for read_only in ["created", "creator", "deleted", "modified", "overall_state", "state"] {
         if let Some(member) = value.members().iter().find(|member| member.key == read_only) {
             let message = format!("`{read_only}` is set by Datadog alone");
@@ -152,14 +158,19 @@ pub fn from_json(compiler: &mut Compiler<'_>, request: &Request<'_>, value: &Jso
             complete = false;
         }
     }
-    let own_tags = value.get("tags").map(|node| match &node.value {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| match &item.value {
-                Value::String(text) => Some(Json::from(text.as_str())),
-                _ => None,
-            })
-            .collect(),
+    if let Some(node) = value.get("tags") {
+        let wrong = match &node.value {
+            Value::Array(items) => items.iter().find(|item| !matches!(item.value, Value::String(_))),
+            _ => Some(node),
+        };
+        if let Some(wrong) = wrong {
+            let message = format!("`tags` is a list of texts; this is {}", wrong.type_name());
+            compiler.out.push(Diagnostic::at(Code::ParameterType, wrong.span, message, ""));
+            complete = false;
+        }
+    }
+    let own_tags = value.get("tags").map(|node| match node.to_json() {
+        Json::Array(tags) => tags,
         _ => Vec::new(),
     });
     let own_tags = own_tags.map(|tags| Parameter {
@@ -183,7 +194,20 @@ pub fn from_json(compiler: &mut Compiler<'_>, request: &Request<'_>, value: &Jso
     {
         document.insert("priority".to_owned(), priority.into());
     }
-    Some(node(request, document, Set::new(), Vec::new()))
+    let mut needs = Vec::new();
+    if document.get("type").and_then(Json::as_str) == Some("composite") {
+        let query = document.get("query").and_then(Json::as_str).unwrap_or_default();
+        for operand in composite::references(query) {
+            match Address::parse(operand) {
+                Ok(address) => needs.push((address, request.span)),
+                Err(error) => {
+                    compiler.out.push(Diagnostic::at(Code::Composite, request.span, error.to_string(), ""));
+                    return None;
+                }
+            }
+        }
+    }
+    Some(node(request, document, Set::new(), needs))
 }
 
 fn with_handles(message: String, modifiers: &Modifiers) -> String {
@@ -269,14 +293,23 @@ fn tags(compiler: &mut Compiler<'_>, request: &Request<'_>, own: Option<&Paramet
     let mut tags = vec![compiler.environment.tag.clone(), address_tag];
     let own_tags = own.and_then(|parameter| parameter.value.as_array()).into_iter().flatten();
     for tag in request.modifiers.tags.iter().map(String::as_str).chain(own_tags.filter_map(Json::as_str)) {
-        if tag.starts_with("bellwether:") || tag.starts_with("bellwether_rev:") {
-            let span = own.map_or(request.span, |parameter| parameter.span);
+        let span = own.map_or(request.span, |parameter| parameter.span);
+        if is_reserved_tag(tag) {
             compiler.out.push(Diagnostic::at(
                 Code::Tag,
                 span,
                 format!("`{tag}` is set by bellwether alone"),
                 "",
             ));
+            return None;
+        }
+        // The mark of an environment says whose a monitor is: another one's would hand the monitor over.
+        let marks = |name: &&String| compiler.config.environments.get(*name).is_some_and(|e| e.tag == tag);
+        if let Some(name) =
+            compiler.config.environments.keys().find(marks).filter(|_| tag != compiler.environment.tag)
+        {
+            let message = format!("`{tag}` marks the monitors of the environment `{name}`");
+            compiler.out.push(Diagnostic::at(Code::Tag, span, message, ""));
             return None;
         }
         if !tags.iter().any(|known| known == tag) {

@@ -415,6 +415,12 @@ fn environment(member: &Member, out: &mut Vec<Diagnostic>) -> Option<Environment
     Some(Environment { target, tag, scope, defaults })
 }
 
+/// Whether a tag is bellwether's own book-keeping, which nobody else may set.
+pub fn is_reserved_tag(text: &str) -> bool {
+    let key = text.split_once(':').map_or(text, |(key, _)| key);
+    matches!(key, "bellwether" | "bellwether_rev")
+}
+
 /// Whether Datadog keeps the text as a tag unchanged.
 pub fn is_tag(text: &str) -> bool {
     text.chars().count() <= 200

@@ -111,8 +111,10 @@ codes! {
         "Somebody cloned a managed monitor in Datadog; the copy carries the same address. The copy is left alone: remove its `bellwether:` tag or delete it.";
     Unvalidated = "BW0502", Warning, "Datadog could not be asked whether it accepts the change",
         "Validation is a courtesy; its outage never changes the plan.";
-    OwnerTagRemoved = "BW0503", Error, "the owner tag of a managed monitor was removed in Datadog",
+    OwnerTagRemoved = "BW0503", Warning, "the owner tag of a managed monitor was removed in Datadog",
         "Without the environment's tag a monitor is not ours to change, and creating a second one would page people twice. Put the tag back in Datadog, or remove the `bellwether:` tag as well to give the monitor up.";
+    Unattributed = "BW0504", Warning, "options or tags that nobody can attribute",
+        "Schemas and Datadog both changed since the last apply, and the snapshot that would tell whose an option or a tag is, is gone. What is in question stays as it is.";
 }
 
 impl Code {

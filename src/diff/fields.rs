@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::model::Document;
-use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves};
+use crate::normalise::{ADDRESS_TAG, FILLED_IN, REV_TAG, at, canonical, is_ignored, leaves};
 
 /// What was last applied, as far as it is known.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,10 @@ pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<Field
             );
         }
         Base::LiveInOurFields | Base::Desired | Base::Unknown => {}
+    }
+    // Where the schemas leave it to the query, an edit of it counts all the same.
+    if canonical(desired, FILLED_IN).is_some() {
+        paths.insert(Cow::Borrowed(FILLED_IN));
     }
     let mut differences = Vec::new();
     for path in paths.into_iter().filter(|path| !is_ignored(path)) {

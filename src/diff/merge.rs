@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::model::Document;
-use crate::normalise::{ADDRESS_TAG, REV_TAG, is_ignored};
+use crate::normalise::{ADDRESS_TAG, FILLED_IN, REV_TAG, at, is_ignored};
 
 /// The complete body of a create (`live` is `None`) or an update.
 ///
@@ -30,7 +30,14 @@ pub fn write_body(after: &Document, live: Option<&Document>, removed_tags: &[Str
     }
     let theirs = live.and_then(|live| object(live, "options")).unwrap_or(&empty);
     let ours = object(after, "options").unwrap_or(&empty);
-    body.insert("options".to_owned(), Value::Object(options(ours, theirs)));
+    let mut merged = options(ours, theirs);
+    if at(after, FILLED_IN).is_none_or(Value::is_null)
+        && let Some(Value::Object(thresholds)) = merged.get_mut("thresholds")
+    {
+        // Datadog derives it from our query; one that somebody set for another query would be refused.
+        thresholds.remove("critical");
+    }
+    body.insert("options".to_owned(), Value::Object(merged));
     let foreign = live.and_then(|live| live.get("tags")).and_then(Value::as_array).into_iter().flatten();
     let mut tags: Vec<Value> = after.get("tags").and_then(Value::as_array).cloned().unwrap_or_default();
     for tag in foreign {

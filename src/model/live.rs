@@ -38,6 +38,8 @@ pub struct LiveMonitor {
     pub id: MonitorId,
     /// The name, as answered.
     pub name: String,
+    /// Datadog's type, `query alert`.
+    pub monitor_type: String,
     /// All tags, ours and others.
     pub tags: Vec<String>,
     /// The whole answer.
@@ -56,6 +58,8 @@ impl LiveMonitor {
             id: u64,
             #[serde(default)]
             name: Option<String>,
+            #[serde(default, rename = "type")]
+            monitor_type: Option<String>,
             #[serde(default)]
             tags: Option<Vec<String>>,
         }
@@ -64,6 +68,7 @@ impl LiveMonitor {
         Ok(Self {
             id: MonitorId(head.id),
             name: head.name.unwrap_or_default(),
+            monitor_type: head.monitor_type.unwrap_or_default(),
             tags: head.tags.unwrap_or_default(),
             body,
         })

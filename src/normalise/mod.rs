@@ -4,6 +4,8 @@
 
 mod table;
 
+pub use table::FILLED_IN;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -52,6 +54,12 @@ fn collect<'d>(object: &'d Document, prefix: &str, leaves: &mut BTreeMap<Cow<'d,
             }
         }
     }
+}
+
+/// Whether Datadog takes two monitor types for one.
+pub fn same_type(one: &str, other: &str) -> bool {
+    let of = |name: &str| Document::from_iter([("type".to_owned(), Value::from(name))]);
+    one == other || canonical(&of(one), "type") == canonical(&of(other), "type")
 }
 
 /// The value at a path of leaves.
@@ -157,7 +165,7 @@ fn only(item: &Value, keys: &[&str]) -> Value {
 }
 
 /// Numbers in one notation: `2` for `2.0`. What has no numbers in it is not copied.
-fn plain_numbers(value: &Value) -> Cow<'_, Value> {
+pub fn plain_numbers(value: &Value) -> Cow<'_, Value> {
     if !has_numbers(value) {
         return Cow::Borrowed(value);
     }

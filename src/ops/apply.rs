@@ -81,7 +81,7 @@ async fn verify(
     let refreshed =
         refresh(&writer.reader(), request.environment, &compiled.graph, request.state, now).await?;
     forget_gone(&compiled, &refreshed, request.state)?;
-    Ok(plan_from(request, compiled, refreshed)?.plan)
+    Ok(plan_from(request, compiled, refreshed).plan)
 }
 
 /// Records what the rev tags prove to be applied, where the snapshot does not know it: it was lost, or another machine

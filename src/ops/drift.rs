@@ -35,7 +35,7 @@ pub async fn drift(
     let refreshed = refresh(reader, request.environment, &compiled.graph, request.state, request.now).await?;
     // Where `on_drift` is `revert`, the next apply puts an edit back; until then it is drift all the same.
     let options = Options { report_drift: true, ..request.options };
-    let planned = plan_from(&PlanRequest { options, ..*request }, compiled, refreshed)?;
+    let planned = plan_from(&PlanRequest { options, ..*request }, compiled, refreshed);
     let mut plan = planned.plan.clone();
     let total = plan.changes.len();
     let conflicts: Vec<_> = plan.changes.iter().filter_map(Change::live_side).collect();

@@ -54,27 +54,18 @@ pub async fn plan(request: &PlanRequest<'_>, compiled: Compiled) -> Result<Plann
         }
         None => stored(request.state)?,
     };
-    let mut planned = plan_from(request, compiled, refreshed)?;
+    let mut planned = plan_from(request, compiled, refreshed);
     if let Some(reader) = request.reader {
         let live = touched(&planned.plan, &planned.refreshed);
         planned.accepted = validate::validate(&mut planned.plan, &live, reader, request.state).await?;
+        validate::can_delete(&mut planned.plan, reader).await?;
+        planned.plan.count();
     }
     Ok(planned)
 }
 
 /// Makes a plan from what was read before; nobody is asked.
-///
-/// # Errors
-///
-/// When a monitor is no longer ours to change.
-pub fn plan_from(
-    request: &PlanRequest<'_>,
-    compiled: Compiled,
-    refreshed: Refreshed,
-) -> Result<Planned, Failure> {
-    if !refreshed.diagnostics.is_empty() {
-        return Err(Failure::Diagnostics(refreshed.diagnostics));
-    }
+pub fn plan_from(request: &PlanRequest<'_>, compiled: Compiled, refreshed: Refreshed) -> Planned {
     let plan = plan::build(&Inputs {
         environment: request.name,
         graph: &compiled.graph,
@@ -82,6 +73,7 @@ pub fn plan_from(
         catalog: &request.project.catalog,
         snapshot: &refreshed.snapshot,
         applied: &refreshed.applied,
+        disowned: &refreshed.disowned,
         budget: &request.project.config.budget,
         guard: &request.project.config.guard,
         options: request.options,
@@ -89,7 +81,7 @@ pub fn plan_from(
         read_calls: refreshed.read_calls,
         now: request.now,
     });
-    Ok(Planned { plan, compiled, refreshed, accepted: 0 })
+    Planned { plan, compiled, refreshed, accepted: 0 }
 }
 
 /// The live documents of the monitors that `plan` touches.

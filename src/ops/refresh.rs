@@ -10,7 +10,6 @@ use super::Failure;
 use crate::compile::{DesiredGraph, ResourceKind};
 use crate::config::Environment;
 use crate::datadog::Reader;
-use crate::diag::{Code, Diagnostic};
 use crate::model::{Address, Applied, LiveMetric, LiveMonitor, MonitorId, Snapshot};
 use crate::normalise::ADDRESS_TAG;
 use crate::store;
@@ -26,8 +25,8 @@ pub struct Refreshed {
     pub applied: BTreeMap<Address, Applied>,
     /// How many calls it took.
     pub read_calls: u64,
-    /// Monitors that are no longer ours to change; each is an error.
-    pub diagnostics: Vec<Diagnostic>,
+    /// Monitors that carry an address of ours and no longer the owner tag.
+    pub disowned: BTreeMap<Address, MonitorId>,
 }
 
 /// Reads everything that the environment owns, and keeps it in `state`.
@@ -48,23 +47,14 @@ pub async fn refresh(
     let before = reader.calls().reads();
     let applied = state.applied()?;
     let mut monitors = reader.list_monitors(&environment.tag).await?;
-    let mut diagnostics = Vec::new();
+    let mut disowned = BTreeMap::new();
     for (address, id) in missing(graph, &monitors, &applied) {
         let Some(live) = reader.monitor(id).await? else { continue };
         if live.tags.contains(&environment.tag) {
             // The list was older than the monitor.
             monitors.push(live);
         } else if live.tags.iter().any(|tag| tag.strip_prefix(ADDRESS_TAG) == Some(address.as_str())) {
-            let message = format!("monitor {id} of {address} has lost the tag `{}`", environment.tag);
-            let span = graph.get(address).map(|node| node.origin);
-            let mut diagnostic = Diagnostic::new(Code::OwnerTagRemoved, message.clone());
-            if let Some(span) = span {
-                diagnostic = Diagnostic::at(Code::OwnerTagRemoved, span, message, "asked for here");
-            }
-            diagnostics.push(diagnostic.with_help(format!(
-                "put `{}` back on it in Datadog, or remove its `bellwether:` tag to give it up",
-                environment.tag
-            )));
+            disowned.insert(address.clone(), id);
         }
     }
     monitors.sort_by_key(|live| live.id);
@@ -77,7 +67,7 @@ pub async fn refresh(
     let snapshot = Snapshot { taken_at: now, monitors, metrics };
     state.commit_snapshot(&snapshot)?;
     let read_calls = reader.calls().reads() - before;
-    Ok(Refreshed { snapshot, applied, read_calls, diagnostics })
+    Ok(Refreshed { snapshot, applied, read_calls, disowned })
 }
 
 /// What the last refresh found.
@@ -92,7 +82,7 @@ pub fn stored(state: &store::Environment) -> Result<Refreshed, Failure> {
             state.name()
         )));
     };
-    Ok(Refreshed { snapshot, applied: state.applied()?, read_calls: 0, diagnostics: Vec::new() })
+    Ok(Refreshed { snapshot, applied: state.applied()?, read_calls: 0, disowned: BTreeMap::new() })
 }
 
 /// Monitors that were applied, are still wanted, and are not in the list.

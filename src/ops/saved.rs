@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Failure, Planned};
-use crate::compile::ResourceKind;
-use crate::model::{Document, LiveMetric};
-use crate::normalise::{canonical, is_ignored, leaves};
+use crate::compile::{ResourceKind, composite};
+use crate::model::{Document, LiveMetric, LiveMonitor};
+use crate::normalise::{ADDRESS_TAG, canonical, is_ignored, leaves};
 use crate::plan::{Action, Change, Plan, metric_document};
 
 /// A saved plan, compared with what is live now.
@@ -60,57 +60,61 @@ enum State {
 }
 
 fn state_of(change: &Change, now: &Planned) -> State {
-    let live = match change.kind {
+    match change.kind {
+        // A metric that Datadog has not seen, or nobody has configured, has nothing that could be stale.
+        ResourceKind::Metric if change.action == Action::Create => State::AsPlannedFrom,
         ResourceKind::Metric => {
             let document = if change.action == Action::Delete { &change.before } else { &change.after };
             let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
             let empty = LiveMetric::default();
-            let metric = now.refreshed.snapshot.metrics.get(name).unwrap_or(&empty);
-            // A metric that Datadog has not seen, or nobody has configured, has nothing that could be stale.
-            if change.action == Action::Create {
-                return State::AsPlannedFrom;
-            }
-            Some(metric_document(name, metric))
+            let live = now.refreshed.snapshot.metrics.get(name).unwrap_or(&empty);
+            compared(change, &change.after, &metric_document(name, live))
         }
-        ResourceKind::Monitor => match change.id {
-            Some(id) => {
-                let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id == id);
-                monitor.map(crate::model::LiveMonitor::document)
-            }
-            None => {
-                return match live_at(change, now) {
-                    None => State::AsPlannedFrom,
-                    Some(id) => {
-                        let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id.0 == *id);
-                        match monitor.map(crate::model::LiveMonitor::document) {
-                            Some(document) if differing(&change.after, &document).is_none() => {
-                                State::AlreadyApplied
-                            }
-                            _ => State::Changed(format!("it exists already (#{id})")),
-                        }
-                    }
-                };
-            }
+        ResourceKind::Monitor => monitor_state(change, now),
+    }
+}
+
+fn monitor_state(change: &Change, now: &Planned) -> State {
+    let monitors = &now.refreshed.snapshot.monitors;
+    let after = with_ids(&change.after, monitors);
+    let planned_from = change.id.and_then(|id| monitors.iter().find(|live| live.id == id));
+    if let Some(live) = planned_from {
+        return compared(change, &after, &live.document());
+    }
+    // A create, or a monitor that is gone: then the address tells whether it is done already.
+    match (change.action, at_address(change.address.as_str(), monitors)) {
+        (Action::Delete, _) => State::AlreadyApplied,
+        (Action::Create, None) => State::AsPlannedFrom,
+        (Action::Create | Action::Replace, Some(live)) => match differing(&after, &live.document()) {
+            None => State::AlreadyApplied,
+            Some(_) => State::Changed(format!("it exists already ({})", live.id)),
         },
-    };
-    let Some(live) = live else {
-        return match change.action {
-            Action::Delete => State::AlreadyApplied,
-            _ => State::Changed("it is gone from Datadog".to_owned()),
-        };
-    };
-    match differing(&change.before, &live) {
+        _ => State::Changed("it is gone from Datadog".to_owned()),
+    }
+}
+
+fn compared(change: &Change, after: &Document, live: &Document) -> State {
+    let is_done = || change.action != Action::Delete && differing(after, live).is_none();
+    match differing(&change.before, live) {
         None => State::AsPlannedFrom,
-        Some(_) if change.action != Action::Delete && differing(&change.after, &live).is_none() => {
-            State::AlreadyApplied
-        }
+        Some(_) if is_done() => State::AlreadyApplied,
         Some(field) => State::Changed(field),
     }
 }
 
-fn live_at<'n>(change: &Change, now: &'n Planned) -> Option<&'n u64> {
-    let tag = format!("bellwether:{}", change.address);
-    now.refreshed.snapshot.monitors.iter().find(|live| live.tags.contains(&tag)).map(|live| &live.id.0)
+fn at_address<'m>(address: &str, monitors: &'m [LiveMonitor]) -> Option<&'m LiveMonitor> {
+    let is_it =
+        |live: &&LiveMonitor| live.tags.iter().any(|tag| tag.strip_prefix(ADDRESS_TAG) == Some(address));
+    monitors.iter().find(is_it)
+}
+
+/// What was planned, a composite's operands as the ids that they have by now.
+fn with_ids(after: &Document, monitors: &[LiveMonitor]) -> Document {
+    let mut after = after.clone();
+    if let Some(Value::String(query)) = after.get_mut("query") {
+        *query = composite::resolve(query, |address| at_address(address, monitors).map(|live| live.id.0));
+    }
+    after
 }
 
 /// The first field of `expected` that is otherwise in `live`, in words.

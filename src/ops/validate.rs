@@ -1,6 +1,6 @@
 //! Asking Datadog at plan time whether it would accept what changes. Unchanged monitors are never asked about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::stream::{self, StreamExt};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::diag::Code;
 use crate::diff::write_body;
 use crate::model::{Document, MonitorId, Verdict};
 use crate::normalise::hex;
-use crate::plan::{Action, Change, Plan, PlanDiagnostic};
+use crate::plan::{Action, Blocked, Change, Plan, PlanDiagnostic};
 use crate::store;
 use crate::text::clean;
 
@@ -69,6 +69,44 @@ pub async fn validate(
     }
     plan.diagnostics = diagnostics;
     Ok(accepted)
+}
+
+/// Asks Datadog whether something that is not part of `plan` refers to a monitor that goes. Such a delete would be
+/// refused half-way, so it is a guard. `force` is never sent.
+///
+/// # Errors
+///
+/// When Datadog does not answer.
+pub async fn can_delete(plan: &mut Plan, reader: &Reader) -> Result<(), Failure> {
+    let goes = |change: &&Change| {
+        change.kind == ResourceKind::Monitor && matches!(change.action, Action::Delete | Action::Replace)
+    };
+    let going: BTreeMap<MonitorId, String> =
+        plan.changes.iter().filter(goes).filter_map(|c| Some((c.id?, c.address.to_string()))).collect();
+    if going.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<MonitorId> = going.keys().copied().collect();
+    // A composite of this plan lets go of its operands, or goes itself, before they do.
+    let lets_go: Vec<String> = plan
+        .changes
+        .iter()
+        .filter(|change| change.before.get("type").and_then(Value::as_str) == Some("composite"))
+        .filter_map(|change| change.id.map(|id| id.0.to_string()))
+        .collect();
+    for (id, reasons) in reader.can_delete(&ids).await? {
+        let by_others =
+            |reason: &&String| !lets_go.iter().any(|composite| reason.contains(composite.as_str()));
+        let reasons: Vec<&str> = reasons.iter().filter(by_others).map(String::as_str).collect();
+        if let (false, Some(address)) = (reasons.is_empty(), going.get(&id)) {
+            plan.blocked.push(Blocked {
+                guard: "referenced".to_owned(),
+                message: format!("{address} {id} cannot be deleted: {}", clean(&reasons.join("; "))),
+                help: "remove the reference in Datadog first".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A composite of monitors that do not exist yet cannot be validated, nor can a body whose place another monitor

@@ -24,11 +24,13 @@ pub fn of<'d>(
         // Nobody applied this monitor yet, or its tag was removed.
         return applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
     };
-    if *desired_rev == tagged {
-        return Base::Desired;
-    }
-    if let Some(applied) = applied.filter(|applied| applied.rev == tagged) {
-        return Base::Known(&applied.document);
+    let known = applied.filter(|applied| applied.rev == tagged).map(|applied| Base::Known(&applied.document));
+    // The hash of a composite is over addresses; only the record knows the ids that were written for them.
+    let is_composite = node.document.get("type").and_then(|value| value.as_str()) == Some("composite");
+    match known {
+        Some(known) if is_composite || *desired_rev != tagged => return known,
+        _ if *desired_rev == tagged => return Base::Desired,
+        _ => {}
     }
     if rev(&applicable(document)) == tagged {
         return Base::Live;

@@ -9,6 +9,9 @@ use crate::normalise::at;
 use crate::query::{self, comparison, deviations, direction, window_seconds};
 use crate::units::{duration_text, plain};
 
+const UNCHANGED: &str = "alerting is unchanged";
+const ELSEWHERE: &str = "watches something else";
+
 /// What changes for alerting when a monitor goes from `before` to `after`.
 ///
 /// Both documents may hold only some of the fields; a field that is absent from both has not changed.
@@ -18,16 +21,22 @@ pub fn of_update(before: &Document, after: &Document) -> Vec<String> {
     effects.extend(routes(before, after));
     effects.extend(urgency(before, after));
     if text(before, "query") != text(after, "query") && !has_sensitivity(&effects) {
-        effects.push("watches something else".to_owned());
+        effects.push(ELSEWHERE.to_owned());
     }
     let grouping = |document: &Document| at(document, "options.notify_by").cloned();
     if grouping(before) != grouping(after) {
         effects.push("groups notifications otherwise".to_owned());
     }
     if effects.is_empty() {
-        effects.push("alerting is unchanged".to_owned());
+        effects.push(UNCHANGED.to_owned());
     }
     effects
+}
+
+/// What changes when a monitor goes on under another address, after what is kept.
+pub fn of_move(kept: &str, before: &Document, after: &Document) -> Vec<String> {
+    let said = |effect: &String| effect != UNCHANGED && effect != ELSEWHERE;
+    std::iter::once(kept.to_owned()).chain(of_update(before, after).into_iter().filter(said)).collect()
 }
 
 fn has_sensitivity(effects: &[String]) -> bool {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::types::{Blocked, Plan};
-use crate::compile::{DesiredGraph, ResourceKind};
+use super::types::{Blocked, Change, Plan};
+use crate::compile::{DesiredGraph, ResourceKind, composite};
 use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
 
@@ -34,6 +34,24 @@ pub fn judge(plan: &Plan, guard: &Guard, managed: u64, allow_deletes: Option<u64
             ));
         }
         _ => {}
+    }
+    found
+}
+
+/// Judges composites whose operands are neither live nor part of the plan: `--only` left them out.
+pub fn judge_operands(changes: &[Change]) -> Vec<Blocked> {
+    let planned = |address: &str| changes.iter().any(|change| change.address.as_str() == address);
+    let mut found = Vec::new();
+    for change in changes {
+        let query = change.after.get("query").and_then(|query| query.as_str()).unwrap_or_default();
+        let is_composite = change.after.get("type").and_then(|value| value.as_str()) == Some("composite");
+        for operand in composite::references(query).filter(|operand| is_composite && !planned(operand)) {
+            found.push(blocked(
+                "operand",
+                format!("{} needs {operand}, which does not exist yet", change.address),
+                "take it into --only".to_owned(),
+            ));
+        }
     }
     found
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
-use crate::normalise::ADDRESS_TAG;
+use crate::normalise::{ADDRESS_TAG, same_type};
 
 /// Which live monitor is which desired one.
 #[derive(Debug, Default)]
@@ -30,6 +30,13 @@ pub struct Matched<'s> {
     pub live: &'s LiveMonitor,
     /// How it was found.
     pub how: How,
+}
+
+impl Matched<'_> {
+    /// Whether Datadog would have to make the monitor anew: its type cannot be changed in place.
+    pub fn is_of_another_type(&self, node: &Node) -> bool {
+        !same_type(&self.live.monitor_type, text(node, "type"))
+    }
 }
 
 /// How a live monitor was found.
@@ -56,10 +63,14 @@ pub fn match_monitors<'s>(
 ) -> Matching<'s> {
     let mut by_address: Vec<(Address, &LiveMonitor)> = Vec::with_capacity(monitors.len());
     let mut by_name: HashMap<&str, Vec<&LiveMonitor>> = HashMap::new();
+    let mut by_id: HashMap<MonitorId, &LiveMonitor> = HashMap::new();
     for live in monitors {
         match address_of(live) {
             Some(address) => by_address.push((address, live)),
-            None => by_name.entry(live.name.trim()).or_default().push(live),
+            None => {
+                by_name.entry(live.name.trim()).or_default().push(live);
+                by_id.insert(live.id, live);
+            }
         }
     }
     let mut matching = Matching::default();
@@ -99,8 +110,15 @@ pub fn match_monitors<'s>(
         if matching.matched.contains_key(&node.address) {
             continue;
         }
-        let candidates = by_name.get(text(node, "name")).into_iter().flatten();
-        let oldest = candidates.filter(|live| !taken.contains(&live.id)).min_by_key(|live| live.id);
+        // The monitor that was applied here, if somebody removed its address tag; else one of the name.
+        let addresses = std::iter::once(&node.address).chain(&node.former);
+        let known =
+            addresses.filter_map(|address| applied.get(address)?.id).find_map(|id| by_id.get(&id).copied());
+        let named = by_name.get(text(node, "name")).into_iter().flatten().copied();
+        let fits = |live: &&LiveMonitor| {
+            !taken.contains(&live.id) && same_type(&live.monitor_type, text(node, "type"))
+        };
+        let oldest = known.filter(fits).or_else(|| named.filter(fits).min_by_key(|live| live.id));
         if let Some(live) = oldest {
             taken.insert(live.id);
             matching.matched.insert(&node.address, Matched { live, how: How::Name });

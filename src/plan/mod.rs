@@ -8,17 +8,19 @@ mod build;
 mod effect;
 mod guard;
 mod matching;
+mod metric;
+mod monitor;
 mod order;
 mod report;
 mod types;
 
 pub use base::live_rev;
-pub use budget::live_series;
-pub use build::{Inputs, Options, build, metric_document};
-pub use guard::judge_budget;
+pub use build::{Inputs, Only, Options, build};
+pub use guard::{judge, judge_budget, judge_conflicts};
 pub use matching::{How, Matched, Matching, match_monitors};
+pub use metric::metric_document;
 pub use report::{Outcome, Report};
 pub use types::{
-    Action, ApiCalls, Blocked, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, Plan,
-    PlanDiagnostic, PlanFileError, REV_FIELD, SourceReference, Summary,
+    Action, ApiCalls, Blocked, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, OWNER_FIELD,
+    Plan, PlanDiagnostic, PlanFileError, REV_FIELD, SourceReference, Summary,
 };

@@ -11,7 +11,7 @@ use crate::compile::{ResourceKind, SetBy};
 use crate::diag::{Diagnostic, Severity, Sources, Span};
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document, MonitorId};
-use crate::normalise::{REV_TAG, hex};
+use crate::normalise::{REV_TAG, hex, plain_numbers};
 
 /// The version of the plan's format. It grows when an older reader would misunderstand a newer plan.
 pub const FORMAT_VERSION: u32 = 1;
@@ -19,8 +19,8 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The field of an update that writes nothing but the hash of what is applied.
 pub const REV_FIELD: &str = "tags.bellwether_rev";
 
-/// How the effect of a create begins that makes a deleted monitor again.
-pub const RECREATED: &str = "deleted in Datadog";
+/// The field of a drift whose monitor has lost the environment's tag.
+pub const OWNER_FIELD: &str = "tags.owner";
 
 /// Everything that an apply would do, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,6 +129,9 @@ pub struct Change {
     /// The former address; for renames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Address>,
+    /// The monitor that was applied here and that somebody deleted in Datadog; for creates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recreates: Option<MonitorId>,
     /// Where the schemas ask for it; for deletes, where they last did, as far as known.
     pub source: Option<SourceReference>,
     /// What differs.
@@ -183,11 +186,16 @@ pub struct FieldChange {
     /// Who changed it since it was last applied.
     pub changed_by: ChangedBy,
     /// What was last applied, where it is neither of the two.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub base: Option<Value>,
     /// The parameters that it comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+}
+
+/// A value that is there, even when it is null.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A parameter that a field comes from.
@@ -196,7 +204,7 @@ pub struct Cause {
     /// Its name.
     pub parameter: String,
     /// Its value when it was last applied, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
     /// Its value now.
     pub after: Value,
@@ -300,18 +308,29 @@ impl Plan {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == "error")
     }
 
-    /// The digest that belongs to the environment and the changes.
+    /// The digest of everything that an apply reads, guards included. No time, no place in a file and no commit is
+    /// in it, so that it survives a rebase.
+    ///
+    /// Numbers are hashed in one notation: a tool that prints `1.0` as `1` does not change it.
     pub fn compute_digest(&self) -> String {
-        let changes: Vec<Value> = self
-            .changes
-            .iter()
-            .map(|change| {
-                let Change { address, kind, action, id, from, before, after, depends_on, .. } = change;
-                json!([address, kind, action, id, from, before, after, depends_on])
-            })
-            .collect();
-        let text = json!([FORMAT_VERSION, self.environment, changes]).to_string();
-        hex(&Sha256::digest(text.as_bytes()))
+        let paths =
+            |fields: &[FieldChange]| -> Value { fields.iter().map(|field| field.path.as_str()).collect() };
+        let changes = self.changes.iter().map(|change| {
+            let Change {
+                address, kind, action, id, from, fields, before, after, depends_on, parameters, ..
+            } = change;
+            json!([address, kind, action, id, from, paths(fields), before, after, depends_on, parameters])
+        });
+        let drift = self.drift.iter().map(|drift| {
+            let fields = drift
+                .fields
+                .iter()
+                .map(|field| json!([field.path, field.before, field.after, field.changed_by]));
+            json!([drift.address, fields.collect::<Vec<_>>()])
+        });
+        let (changes, drift): (Vec<Value>, Vec<Value>) = (changes.collect(), drift.collect());
+        let all = json!([FORMAT_VERSION, self.environment, self.only, changes, drift, self.blocked]);
+        hex(&Sha256::digest(plain_numbers(&all).to_string().as_bytes()))
     }
 
     /// How many monitors would be gone or have a new id.
@@ -382,7 +401,7 @@ impl Change {
 
     /// Whether this makes a monitor again that somebody deleted in Datadog.
     pub fn is_recreated(&self) -> bool {
-        self.action == Action::Create && self.effect.iter().any(|effect| effect.starts_with(RECREATED))
+        self.recreates.is_some()
     }
 
     /// The part of a conflicting change that was edited in Datadog.

@@ -12,7 +12,7 @@ use super::super::args::{ApplyArguments, Global};
 use super::super::connect::Connection;
 use super::super::output::Output;
 use super::super::progress::Progress;
-use super::plan::{only, show};
+use super::plan::{matches_something, only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
 use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover};
@@ -63,6 +63,8 @@ async fn run_on(
         ..Options::default()
     };
     let (planned, header) = session.plan(connection, &state, options, output).await?;
+    matches_something(&planned, &options)?;
+    let deletes = saved.as_ref().unwrap_or(&planned.plan).monitor_deletes();
     let plan = match saved {
         None => {
             // A program is given one document: the outcome.
@@ -80,26 +82,38 @@ async fn run_on(
         }
     };
     recover(&session.project, &planned.compiled, &planned.refreshed, &state, Timestamp::now())?;
-    if let Some(exit) = refused(&plan, arguments.allow_deletes, output) {
+    if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
         return Ok(exit);
     }
     if plan.changes.is_empty() {
         return Ok(Exit::Done);
     }
-    if arguments.plan.is_none() && !arguments.yes && !agreed(&plan, &session.name)? {
+    let asks = arguments.plan.is_none() && !arguments.yes;
+    if asks && !agreed(&plan, &session.name)? {
         output.notice("Nothing was written.");
         return Ok(Exit::Done);
     }
+    if !asks {
+        return write(session, connection, &state, options, planned, &plan, output).await;
+    }
+    // Somebody may have edited a monitor while the question stood there.
+    let (planned, _) = session.plan(connection, &state, options, output).await?;
+    let plan = check_saved(plan, &planned)?.plan;
     write(session, connection, &state, options, planned, &plan, output).await
 }
 
 /// The exit code of a plan that must not be applied.
-fn refused(plan: &Plan, allow_deletes: Option<u64>, output: &Output) -> Option<Exit> {
+fn refused(plan: &Plan, deletes: u64, allow_deletes: Option<u64>, output: &Output) -> Option<Exit> {
     if plan.has_errors() {
         output.error("Datadog rejects a part of this plan; nothing was written");
         return Some(Exit::Error);
     }
-    let deletes = plan.monitor_deletes();
+    if let Some(allowed) = allow_deletes.filter(|allowed| *allowed != deletes && deletes > 0) {
+        output.error(&format!(
+            "--allow-deletes says {allowed}, but the plan deletes {deletes}. Nothing was written"
+        ));
+        return Some(Exit::Blocked);
+    }
     let open = plan.blocked.iter().filter(|b| !(b.guard == "max_deletes" && allow_deletes == Some(deletes)));
     let mut blocked = false;
     for guard in open {

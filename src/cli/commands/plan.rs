@@ -32,6 +32,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
         connection.close().await?;
         result?
     };
+    matches_something(&planned, &options)?;
     if let Some(path) = &arguments.out {
         save(&planned.plan, path)?;
         header.saved = Some(path.display().to_string());
@@ -106,6 +107,17 @@ pub fn only(pattern: Option<&str>) -> Result<Option<globset::GlobMatcher>, Failu
         .map(|pattern| Glob::new(pattern).map(|glob| glob.compile_matcher()))
         .transpose()
         .map_err(|error| Failure::Usage(format!("--only: {error}")))
+}
+
+/// A pattern that matches nothing is most likely mistyped, and a merge job would be green for ever.
+pub fn matches_something(planned: &Planned, options: &Options<'_>) -> Result<(), Failure> {
+    let Some((pattern, matches)) = options.only else { return Ok(()) };
+    let wanted = planned.compiled.graph.nodes().map(|node| node.address.as_str());
+    let live = planned.plan.changes.iter().map(|change| change.address.as_str());
+    if wanted.chain(live).any(matches) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!("--only {pattern} matches no address; `bellwether graph` lists them")))
 }
 
 fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {
