@@ -1,13 +1,14 @@
 //! A saved plan: is it still what would be applied?
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::{Failure, Planned};
-use crate::compile::ResourceKind;
+use crate::compile::{ResourceKind, composite};
 use crate::model::{Document, LiveMetric};
-use crate::normalise::{canonical, is_ignored, leaves};
+use crate::normalise::{ADDRESS_TAG, canonical, is_ignored, leaves};
 use crate::plan::{Action, Change, Plan, metric_document};
 
 /// A saved plan, compared with what is live now.
@@ -77,12 +78,14 @@ fn state_of(change: &Change, now: &Planned) -> State {
                 monitor.map(crate::model::LiveMonitor::document)
             }
             None => {
-                return match live_at(change, now) {
+                return match live_at(change.address.as_str(), now) {
                     None => State::AsPlannedFrom,
                     Some(id) => {
                         let monitor = now.refreshed.snapshot.monitors.iter().find(|live| live.id.0 == *id);
                         match monitor.map(crate::model::LiveMonitor::document) {
-                            Some(document) if differing(&change.after, &document).is_none() => {
+                            Some(document)
+                                if differing(&with_ids(&change.after, now), &document).is_none() =>
+                            {
                                 State::AlreadyApplied
                             }
                             _ => State::Changed(format!("it exists already (#{id})")),
@@ -100,16 +103,31 @@ fn state_of(change: &Change, now: &Planned) -> State {
     };
     match differing(&change.before, &live) {
         None => State::AsPlannedFrom,
-        Some(_) if change.action != Action::Delete && differing(&change.after, &live).is_none() => {
+        Some(_)
+            if change.action != Action::Delete
+                && differing(&with_ids(&change.after, now), &live).is_none() =>
+        {
             State::AlreadyApplied
         }
         Some(field) => State::Changed(field),
     }
 }
 
-fn live_at<'n>(change: &Change, now: &'n Planned) -> Option<&'n u64> {
-    let tag = format!("bellwether:{}", change.address);
+fn live_at<'n>(address: &str, now: &'n Planned) -> Option<&'n u64> {
+    let tag = format!("{ADDRESS_TAG}{address}");
     now.refreshed.snapshot.monitors.iter().find(|live| live.tags.contains(&tag)).map(|live| &live.id.0)
+}
+
+/// A composite's query with the ids of operands that were made since.
+fn with_ids<'c>(after: &'c Document, now: &Planned) -> Cow<'c, Document> {
+    let query = after.get("query").and_then(Value::as_str).unwrap_or_default();
+    if after.get("type").and_then(Value::as_str) != Some("composite") {
+        return Cow::Borrowed(after);
+    }
+    let resolved = composite::resolve(query, |address| live_at(address, now).copied());
+    let mut after = after.clone();
+    after.insert("query".to_owned(), resolved.into());
+    Cow::Owned(after)
 }
 
 /// The first field of `expected` that is otherwise in `live`, in words.
