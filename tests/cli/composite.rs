@@ -214,11 +214,10 @@ fn a_changed_composite_is_an_update_even_when_the_snapshot_is_lost() {
             project.lose_snapshot();
         }
         let plan = project.plan();
-        assert_eq!(changes(&plan), [(
-                operand("composite_monitor"),
-                "update".into(),
-                vec!["query".into(), "message".into()]
-            )]);
+        assert_eq!(
+            changes(&plan),
+            [(operand("composite_monitor"), "update".into(), vec!["query".into(), "message".into()])]
+        );
         assert_eq!(plan["changes"][0]["fields"][0]["changed_by"], "schema");
         project.apply();
         assert_eq!(server.monitor(composite)["query"], query(&server).replace("&&", "||"));

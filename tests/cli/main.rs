@@ -7,6 +7,8 @@ mod composite;
 mod double;
 mod drift;
 mod metric;
+mod partial;
 mod refusals;
+mod saved;
 mod story;
 mod support;
