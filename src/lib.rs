@@ -11,6 +11,7 @@ pub mod diff;
 pub mod model;
 pub mod normalise;
 pub mod ops;
+pub mod parallel;
 pub mod plan;
 pub mod project;
 pub mod query;

@@ -69,8 +69,10 @@ pub fn direction(query: &str) -> Option<&str> {
 
 /// The @-handles in a message: those at its start or after a blank, as Datadog reads them.
 pub fn handles(message: &str) -> Vec<&str> {
-    let mut handles: Vec<&str> = message
-        .split(|c: char| c.is_whitespace() || c == ',' || c == '}' || c == '{')
+    // What stands in {{...}} is a variable, even one that starts with an @.
+    let plain = message.split("{{").map(|part| part.rsplit_once("}}").map_or(part, |(_, text)| text));
+    let mut handles: Vec<&str> = plain
+        .flat_map(|text| text.split(|c: char| c.is_whitespace() || c == ','))
         .filter(|word| word.len() > 1 && word.starts_with('@'))
         .map(|word| word.trim_end_matches(['.', ',', ';', ':', ')']))
         .collect();
@@ -108,6 +110,7 @@ mod tests {
 
     #[test]
     fn a_handle_needs_a_blank_before_it() {
+        assert_eq!(handles("{{@machine.name}} {{#is_alert}}@slack-b{{/is_alert}}"), ["@slack-b"]);
         assert_eq!(
             handles("x {{value}} @slack-a, mail a@b.c\n@jane@example.com."),
             ["@jane@example.com", "@slack-a"]

@@ -2,6 +2,8 @@
 //!
 //! The tables of `docs/architecture.md` are the rules; this test holds the source to them.
 
+#![allow(clippy::expect_used, reason = "a test may panic, in its helpers too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

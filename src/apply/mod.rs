@@ -18,7 +18,7 @@ use self::schedule::Schedule;
 use crate::datadog::Writer;
 use crate::model::{Address, Document, LiveMetric, MonitorId};
 use crate::plan::{Change, Outcome, Plan, Report};
-use crate::store::{Environment, StoreError};
+use crate::store::Environment;
 
 /// The most writes that are under way at a time: Datadog's edge refuses more of one client.
 pub const MAX_WRITES_IN_FLIGHT: usize = 8;
@@ -27,6 +27,8 @@ pub const MAX_WRITES_IN_FLIGHT: usize = 8;
 pub struct Context<'a> {
     /// The only writer of the whole program.
     pub writer: &'a Writer,
+    /// The tag of the environment's monitors.
+    pub owner_tag: &'a str,
     /// Where what was applied is kept.
     pub state: &'a Environment,
     /// The live monitors, as the plan's own refresh read them.
@@ -43,20 +45,16 @@ pub struct Context<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Applies `plan`.
-///
-/// # Errors
-///
-/// When what was applied cannot be recorded. What Datadog refuses is in the report.
-pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreError> {
+/// Applies `plan`. What Datadog refuses, and what cannot be recorded, is in the report.
+pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
     let total = plan.changes.len();
     let mut schedule = Schedule::new(&plan.changes);
     let mut report = Report::default();
     let ids = Mutex::new(context.ids.clone());
     let mut running = FuturesUnordered::new();
-    let mut store_error = None;
+    let mut unrecorded = false;
     loop {
-        let stopped = context.stop.load(Ordering::Relaxed) || store_error.is_some();
+        let stopped = context.stop.load(Ordering::Relaxed) || unrecorded;
         while !stopped && running.len() < MAX_WRITES_IN_FLIGHT {
             let Some(index) = schedule.next(running.is_empty()) else { break };
             let change = &plan.changes[index];
@@ -72,24 +70,34 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Result<Report, StoreErr
         let outcome = match outcome {
             Ok(outcome) => outcome,
             Err(error) => {
-                // The write itself succeeded: the tags on the monitor carry on what the record would have said.
-                let message = error.to_string();
-                store_error.get_or_insert(error);
-                Outcome::Failed { message, unknown: false }
+                // The tags on the monitor say what the record would have said, so nothing is lost; but a disk that
+                // refuses once will refuse again, and what is written should be recorded.
+                unrecorded = true;
+                Outcome::Failed { message: format!("done, but not recorded: {error}"), unknown: false }
             }
         };
         schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
         note(&mut report, &context, change, outcome, elapsed, total);
+    }
+    for change in plan
+        .changes
+        .iter()
+        .filter(|_| !unrecorded && schedule.all_done() && !context.stop.load(Ordering::Relaxed))
+    {
+        let failed = match step::retire(change, &context).await {
+            Ok(failed) => failed,
+            Err(error) => Some(Outcome::Failed { message: error.to_string(), unknown: false }),
+        };
+        if let Some(outcome) = failed {
+            note(&mut report, &context, change, outcome, Duration::ZERO, total);
+        }
     }
     report.interrupted = context.stop.load(Ordering::Relaxed) && schedule.waiting().next().is_some();
     for (index, reason) in schedule.waiting() {
         let reason = if report.interrupted { "stopped before it".to_owned() } else { reason };
         note(&mut report, &context, &plan.changes[index], Outcome::Skipped { reason }, Duration::ZERO, total);
     }
-    match store_error {
-        Some(error) => Err(error),
-        None => Ok(report),
-    }
+    report
 }
 
 fn note(

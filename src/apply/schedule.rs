@@ -27,13 +27,22 @@ impl<'p> Schedule<'p> {
     pub fn new(changes: &'p [Change]) -> Self {
         let index: BTreeMap<&Address, usize> =
             changes.iter().enumerate().map(|(index, change)| (&change.address, index)).collect();
-        let early = changes
+        let deletes_before = |change: &'p Change| {
+            let needed = change.depends_on.iter().filter_map(|address| index.get(address).copied());
+            needed.filter(|index| changes[*index].action == Action::Delete).collect::<Vec<_>>()
+        };
+        let mut early = BTreeSet::new();
+        let mut open: Vec<usize> = changes
             .iter()
             .filter(|change| change.action != Action::Delete)
-            .flat_map(|change| &change.depends_on)
-            .filter_map(|address| index.get(address).copied())
-            .filter(|index| changes[*index].action == Action::Delete)
+            .flat_map(deletes_before)
             .collect();
+        // What must go before an early delete is early as well.
+        while let Some(delete) = open.pop() {
+            if early.insert(delete) {
+                open.extend(deletes_before(&changes[delete]));
+            }
+        }
         Self { changes, states: vec![State::Waiting; changes.len()], index, early }
     }
 
@@ -63,6 +72,11 @@ impl<'p> Schedule<'p> {
             self.states[index] = State::Running;
         }
         next
+    }
+
+    /// Whether every change is live.
+    pub fn all_done(&self) -> bool {
+        self.states.iter().all(|state| *state == State::Done)
     }
 
     /// Notes that a change ended.
@@ -135,6 +149,16 @@ mod tests {
     fn a_delete_that_makes_room_goes_before_what_takes_its_place() {
         let changes = [change("new", Action::Create, &["old"]), change("old", Action::Delete, &[])];
         assert_eq!(run(&changes, ""), ["old", "new"]);
+    }
+
+    #[test]
+    fn what_must_go_before_an_early_delete_is_early_too() {
+        let changes = [
+            change("composite", Action::Delete, &[]),
+            change("new", Action::Create, &["old"]),
+            change("old", Action::Delete, &["composite"]),
+        ];
+        assert_eq!(run(&changes, ""), ["composite", "old", "new"]);
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub async fn run(
     context: &Context<'_>,
     ids: &Ids,
 ) -> Result<Outcome, StoreError> {
+    if change.action == Action::Delete {
+        // Before the call: a crash in between must not lose what `state restore` needs.
+        context.state.record_removed(&change.address, &removed(change, context), (context.now)())?;
+    }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
         ResourceKind::Metric => metric(change, context).await.map(|()| None),
@@ -32,7 +36,6 @@ pub async fn run(
     match result {
         Ok(id) => {
             if change.action == Action::Delete {
-                context.state.record_removed(&change.address, &removed(change, context), now)?;
                 context.state.forget_applied(&change.address)?;
             } else {
                 let applied = with_ids(&change.after, ids);
@@ -69,17 +72,10 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
         (Action::Delete, None) => return Ok(None),
         (Action::Replace, Some(old)) => {
             let body = write_body(&after, context.live.get(&old), &change.removed_tags());
-            let same = |key: &str| body.get(key) == change.before.get(key);
-            // Datadog refuses a second monitor of the same name, query and message: then the old one goes first.
-            let in_place = same("name") && same("query") && same("message");
-            if in_place {
+            if replaces_in_place(change) {
                 context.writer.delete_monitor(old).await?;
             }
-            let created = create(change, &body, context).await?;
-            if !in_place {
-                context.writer.delete_monitor(old).await?;
-            }
-            created
+            create(change, &body, context).await?
         }
         (Action::Create | Action::Replace, _) | (_, None) => {
             create(change, &write_body(&after, None, &[]), context).await?
@@ -91,6 +87,32 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
     };
     ids.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone(), written.id.0);
     Ok(Some(written.id))
+}
+
+/// Whether the old monitor of a replace has to go before the new one can come: Datadog refuses a second monitor of
+/// the same name, query and message. Otherwise it goes last, when nothing refers to it any more.
+fn replaces_in_place(change: &Change) -> bool {
+    let same = |key: &str| change.after.get(key) == change.before.get(key);
+    same("name") && same("query") && same("message")
+}
+
+/// Deletes the old monitor of a replace, once everything that referred to it is done.
+pub async fn retire(change: &Change, context: &Context<'_>) -> Result<Option<Outcome>, StoreError> {
+    let Some(old) = change.id.filter(|_| change.action == Action::Replace && !replaces_in_place(change))
+    else {
+        return Ok(None);
+    };
+    context.state.record_removed(&change.address, &removed(change, context), (context.now)())?;
+    Ok(match context.writer.delete_monitor(old).await {
+        Ok(_) => None,
+        Err(error) => Some(Outcome::Failed {
+            message: format!(
+                "the new monitor is live, the old one {old} as well: {}",
+                clean(&error.to_string())
+            ),
+            unknown: error.outcome_unknown(),
+        }),
+    })
 }
 
 /// A create is never sent twice blindly. When its reply is lost, or Datadog says that such a monitor exists, the
@@ -109,12 +131,20 @@ async fn create(change: &Change, body: &Document, context: &Context<'_>) -> Resu
         }
         None => Vec::new(),
     };
-    let tag = format!("{ADDRESS_TAG}{}", change.address);
-    let ours = |live: &&LiveMonitor| live.tags.contains(&tag) && Some(live.id) != change.id;
-    match candidates.iter().find(ours) {
-        Some(live) => Ok(live.clone()),
-        None => Err(error),
+    let address = format!("{ADDRESS_TAG}{}", change.address);
+    // Two environments of one organisation have the same addresses: only the owner tag tells them apart.
+    let ours = |live: &&LiveMonitor| {
+        live.tags.contains(&address)
+            && live.tags.iter().any(|tag| tag == context.owner_tag)
+            && Some(live.id) != change.id
+    };
+    let Some(live) = candidates.iter().find(ours) else { return Err(error) };
+    let has_rev = change.rev_tag().is_some_and(|rev| live.tags.iter().any(|tag| tag == rev));
+    if has_rev {
+        return Ok(live.clone());
     }
+    // It is ours, and older than what is asked for.
+    context.writer.update_monitor(live.id, &write_body(&change.after, Some(&live.document()), &[])).await
 }
 
 /// A composite's query with the ids of its operands, those made a moment ago included.

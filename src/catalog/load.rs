@@ -14,7 +14,7 @@ use crate::units::seconds;
 use crate::value::{Member, Node, Value};
 
 /// What templates may name besides the parameters of their kind.
-const CONTEXT: &[&str] = &[
+pub const CONTEXT: &[&str] = &[
     "environment",
     "errors",
     "event",

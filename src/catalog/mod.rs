@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+pub use load::CONTEXT;
 pub use modifier::{MODIFIERS, Modifier};
 pub use parameter::{Parameter, ParameterType, Refusal, handle};
-pub use template::{Template, Templates};
+pub use template::{Evaluator, Names, Template, Templates, context};
 
 use crate::suggest::closest;
 

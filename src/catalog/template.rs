@@ -1,11 +1,12 @@
 //! Templates of the catalog: `minijinja` with `${...}` delimiters, so that Datadog's `{{...}}` passes through.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::value::{Object, Value};
+use minijinja::{Environment, Expression, UndefinedBehavior};
 use serde_json::Value as Json;
 
 use crate::units::{number_value, seconds};
@@ -26,6 +27,28 @@ pub enum Template {
     Expression(String),
     /// Text with values in it; the name of the template.
     Text(String),
+}
+
+/// Names and what they stand for in a template; of two of one name the last counts.
+pub type Names = Vec<(Cow<'static, str>, Value)>;
+
+/// What a template sees. It is looked into a few dozen times, so that a search is faster than making a map.
+#[derive(Debug)]
+struct Context(Names);
+
+impl Object for Context {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    }
+}
+
+/// The context in which templates are filled in.
+pub fn context(names: Names) -> Value {
+    Value::from_object(Context(names))
 }
 
 impl Default for Templates {
@@ -105,12 +128,25 @@ impl Templates {
         names.into_iter().filter(|name| !matches!(name.as_str(), "seconds" | "minutes")).collect()
     }
 
+    /// Something that fills these templates in.
+    pub fn evaluator(&self) -> Evaluator<'_> {
+        Evaluator { environment: &self.environment, expressions: HashMap::new() }
+    }
+}
+
+/// Fills templates in. It keeps the expressions that it has met, compiled, as `minijinja` does with templates alone.
+pub struct Evaluator<'t> {
+    environment: &'t Environment<'static>,
+    expressions: HashMap<String, Expression<'t, 'static>>,
+}
+
+impl Evaluator<'_> {
     /// Fills a template in.
     ///
     /// # Errors
     ///
     /// What went wrong, in words.
-    pub fn render(&self, template: &Template, context: &Value) -> Result<Json, String> {
+    pub fn render(&mut self, template: &Template, context: &Value) -> Result<Json, String> {
         match template {
             Template::Constant(value) => Ok(value.clone()),
             Template::Variable(name) => {
@@ -138,15 +174,20 @@ impl Templates {
     /// # Errors
     ///
     /// What went wrong, in words.
-    pub fn holds(&self, condition: &str, context: &Value) -> Result<bool, String> {
+    pub fn holds(&mut self, condition: &str, context: &Value) -> Result<bool, String> {
         Ok(self.evaluate(condition, context)?.is_true())
     }
 
-    fn evaluate(&self, source: &str, context: &Value) -> Result<Value, String> {
-        self.environment
-            .compile_expression(source)
-            .and_then(|expression| expression.eval(context.clone()))
-            .map_err(|e| describe(&e))
+    fn evaluate(&mut self, source: &str, context: &Value) -> Result<Value, String> {
+        let expression = match self.expressions.get(source) {
+            Some(expression) => expression,
+            None => {
+                let compiled = self.environment.compile_expression_owned(source.to_owned());
+                let compiled = compiled.map_err(|e| describe(&e))?;
+                self.expressions.entry(source.to_owned()).or_insert(compiled)
+            }
+        };
+        expression.eval(context.clone()).map_err(|e| describe(&e))
     }
 }
 
@@ -185,7 +226,7 @@ mod tests {
     fn render(source: &str, context: Json) -> Result<Json, String> {
         let mut templates = Templates::new();
         let template = templates.add("t".to_owned(), source)?;
-        templates.render(&template, &minijinja::value::Serde(&context).into())
+        templates.evaluator().render(&template, &minijinja::value::Serde(&context).into())
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Output {
     pub quiet: bool,
     /// Whether stderr is a terminal.
     pub interactive: bool,
+    /// Whether nobody reads the result any more.
+    closed: bool,
 }
 
 impl Output {
@@ -40,19 +42,23 @@ impl Output {
             json: global.format == Format::Json,
             quiet: global.quiet,
             interactive: io::stderr().is_terminal() && !global.quiet,
+            closed: false,
         }
     }
 
     /// Writes a part of the result.
     pub fn result(&mut self, text: &str) {
+        if self.closed {
+            return;
+        }
         let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        if let Err(error) = written {
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                // `bellwether plan | head`: the reader has seen enough.
-                std::process::exit(0);
+        if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            self.closed = true;
+            // `bellwether plan | head`: the reader has seen enough. The command goes on to its end, so that an
+            // apply is not cut short and the exit code says what it always says.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.error(&format!("cannot write the result: {error}"));
             }
-            self.error(&format!("cannot write the result: {error}"));
         }
     }
 
@@ -66,6 +72,13 @@ impl Output {
     pub fn notice(&self, text: &str) {
         if !self.quiet {
             stderr(&format!("{}\n", clean(text)));
+        }
+    }
+
+    /// A diagnostic without a snippet: an error always, a warning unless it is to be quiet.
+    pub fn told(&self, severity: &str, code: &str, text: &str) {
+        if severity == "error" || !self.quiet {
+            stderr(&format!("{severity}[{code}]: {}\n", clean(text)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What Datadog would refuse, or what could never fire, found before anybody is asked.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
@@ -9,15 +9,18 @@ use crate::catalog::{Builds, Catalog};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::query;
 
-/// Checks every monitor by itself and all of them against each other.
-pub fn check(nodes: &[Node], catalog: &Catalog, out: &mut Vec<Diagnostic>) {
-    let monitors = || nodes.iter().filter(|node| node.kind == ResourceKind::Monitor);
-    for node in monitors() {
+/// Checks every monitor by itself.
+pub fn each(nodes: &[Node], catalog: &Catalog, out: &mut Vec<Diagnostic>) {
+    for node in monitors(nodes) {
         thresholds(node, catalog, out);
         missing_data(node, out);
         routes(node, out);
     }
-    let mut metrics: BTreeMap<&str, &Node> = BTreeMap::new();
+}
+
+/// Checks all metrics and all monitors against each other.
+pub fn twins(nodes: &[Node], out: &mut Vec<Diagnostic>) {
+    let mut metrics: HashMap<&str, &Node> = HashMap::new();
     for node in nodes.iter().filter(|node| node.kind == ResourceKind::Metric) {
         let name = text(node, "metric");
         match metrics.get(name) {
@@ -36,8 +39,8 @@ pub fn check(nodes: &[Node], catalog: &Catalog, out: &mut Vec<Diagnostic>) {
             }
         }
     }
-    let mut twins: BTreeMap<[&str; 3], &Node> = BTreeMap::new();
-    for node in monitors() {
+    let mut twins: HashMap<[&str; 3], &Node> = HashMap::with_capacity(nodes.len());
+    for node in monitors(nodes) {
         let key = ["name", "query", "message"].map(|key| text(node, key));
         match twins.get(&key) {
             Some(first) => out.push(
@@ -55,6 +58,10 @@ pub fn check(nodes: &[Node], catalog: &Catalog, out: &mut Vec<Diagnostic>) {
             }
         }
     }
+}
+
+fn monitors(nodes: &[Node]) -> impl Iterator<Item = &Node> {
+    nodes.iter().filter(|node| node.kind == ResourceKind::Monitor)
 }
 
 fn text<'n>(node: &'n Node, key: &str) -> &'n str {

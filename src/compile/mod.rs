@@ -21,10 +21,11 @@ pub use node::{Node, Parameter, ResourceKind, Rule, SetBy};
 
 use self::monitor::MetricFacts;
 use self::parameters::Layers;
-use crate::catalog::{Builds, Catalog, Kind, On};
+use crate::catalog::{Builds, Catalog, Evaluator, Kind, On};
 use crate::config::{Config, Environment};
 use crate::diag::{self, Code, Diagnostic, Span};
 use crate::model::Address;
+use crate::parallel::in_parts;
 use crate::schema::{Annotation, Field, Misplaced, Record};
 use crate::value::{Node as JsonNode, Value};
 
@@ -48,23 +49,24 @@ pub fn compile<'a>(
 ) -> (DesiredGraph, Vec<Diagnostic>) {
     let mut out = Vec::new();
     let layers = Layers::new(input.catalog, &input.config.defaults, &input.environment.defaults, &mut out);
-    let mut compiler = Compiler {
-        catalog: input.catalog,
-        config: input.config,
-        environment_name: input.environment_name,
-        environment: input.environment,
-        layers,
-        nodes: Vec::new(),
-        out,
-    };
     for annotation in misplaced {
-        placement::misplaced(input.catalog, annotation, &mut compiler.out);
+        placement::misplaced(input.catalog, annotation, &mut out);
     }
-    for record in records {
-        compiler.record(record);
+    let records: Vec<&Record> = records.into_iter().collect();
+    let parts = in_parts(&records, |records| {
+        let mut compiler = Compiler::new(input, &layers);
+        for record in records {
+            compiler.record(record);
+        }
+        checks::each(&compiler.nodes, input.catalog, &mut compiler.out);
+        (compiler.nodes, compiler.out)
+    });
+    let mut nodes = Vec::with_capacity(parts.iter().map(|(nodes, _)| nodes.len()).sum());
+    for (mut of_part, said) in parts {
+        nodes.append(&mut of_part);
+        out.extend(said);
     }
-    let Compiler { nodes, mut out, .. } = compiler;
-    checks::check(&nodes, input.catalog, &mut out);
+    checks::twins(&nodes, &mut out);
     let graph = DesiredGraph::build(nodes, &mut out);
     diag::sort(&mut out);
     (graph, out)
@@ -88,12 +90,26 @@ struct Compiler<'a> {
     config: &'a Config,
     environment_name: &'a str,
     environment: &'a Environment,
-    layers: Layers,
+    layers: &'a Layers,
+    evaluator: Evaluator<'a>,
     nodes: Vec<Node>,
     out: Vec<Diagnostic>,
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(input: &Input<'a>, layers: &'a Layers) -> Self {
+        Self {
+            catalog: input.catalog,
+            config: input.config,
+            environment_name: input.environment_name,
+            environment: input.environment,
+            layers,
+            evaluator: input.catalog.templates.evaluator(),
+            nodes: Vec::new(),
+            out: Vec::new(),
+        }
+    }
+
     fn record(&mut self, record: &Record) {
         placement::record(self.catalog, record, &mut self.out);
         let modifiers = Modifiers::default()

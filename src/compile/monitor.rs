@@ -1,7 +1,5 @@
 //! Monitors from templates, and the monitor that is given as raw JSON.
 
-use std::collections::BTreeMap;
-
 use minijinja::value::Value as TemplateValue;
 use serde_json::Value as Json;
 
@@ -10,7 +8,7 @@ use super::modifiers::Modifiers;
 use super::node::{Node, Parameter, ResourceKind, SetBy};
 use super::parameters::{self, Set};
 use super::{Compiler, Request};
-use crate::catalog::{Kind, MonitorTemplate};
+use crate::catalog::{Kind, MonitorTemplate, Names, context};
 use crate::config::is_tag;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Address, Document};
@@ -55,36 +53,35 @@ pub fn from_template(
             }
         }
     }
-    let mut pairs = compiler.context(request, &set, metric);
+    let mut names = compiler.names(request, &set, metric);
     if let Some(expression) = &when {
-        pairs.push(("when".to_owned(), TemplateValue::from(expression.query.as_str())));
-        pairs.push(("when_text".to_owned(), TemplateValue::from(expression.text.as_str())));
+        names.push(("when".into(), TemplateValue::from(expression.query.as_str())));
+        names.push(("when_text".into(), TemplateValue::from(expression.text.as_str())));
     }
-    let context = TemplateValue::from_pairs(pairs.iter().cloned());
-    if !checks_hold(compiler, request, &set, &context) {
+    let known = context(names.clone());
+    if !checks_hold(compiler, request, &set, &known) {
         return None;
     }
-    let templates = &compiler.catalog.templates;
+    let evaluator = &mut compiler.evaluator;
     let built = (|| {
-        let footer = templates.render(&compiler.catalog.footer, &context)?;
-        pairs
-            .push(("footer".to_owned(), TemplateValue::from(footer.as_str().unwrap_or_default().trim_end())));
-        let context = TemplateValue::from_pairs(pairs);
+        let footer = evaluator.render(&compiler.catalog.footer, &known)?;
+        names.push(("footer".into(), TemplateValue::from(footer.as_str().unwrap_or_default().trim_end())));
+        let context = context(names);
         let name = match set.get("name").and_then(|parameter| parameter.value.as_str()) {
             Some(name) => Json::from(name.trim()),
             None => {
-                let name = templates.render(&template.name, &context)?;
+                let name = evaluator.render(&template.name, &context)?;
                 match request.id {
                     Some(id) => Json::from(format!("{} ({id})", name.as_str().unwrap_or_default().trim())),
                     None => name,
                 }
             }
         };
-        let query = templates.render(&template.query, &context)?;
-        let message = templates.render(&template.message, &context)?;
+        let query = evaluator.render(&template.query, &context)?;
+        let message = evaluator.render(&template.message, &context)?;
         let mut options = Document::new();
         for (path, template) in &template.options {
-            insert(&mut options, path, templates.render(template, &context)?);
+            insert(&mut options, path, evaluator.render(template, &context)?);
         }
         Ok::<_, String>((name, query, message, options))
     })();
@@ -241,7 +238,7 @@ fn checks_hold(
     let mut hold = true;
     for check in &request.kind.checks {
         let span = set.get(&check.parameter).map_or(request.span, |parameter| parameter.span);
-        match compiler.catalog.templates.holds(&check.that, context) {
+        match compiler.evaluator.holds(&check.that, context) {
             Ok(true) => continue,
             Ok(false) => compiler.out.push(
                 Diagnostic::at(Code::ParameterCombination, span, check.message.clone(), "")
@@ -256,7 +253,7 @@ fn checks_hold(
 
 /// Whether the conditions of a kind that builds no monitor hold.
 pub fn conditions_hold(compiler: &mut Compiler<'_>, request: &Request<'_>, set: &Set) -> bool {
-    let context = TemplateValue::from_pairs(compiler.context(request, set, None));
+    let context = context(compiler.names(request, set, None));
     checks_hold(compiler, request, set, &context)
 }
 
@@ -316,12 +313,7 @@ fn insert(options: &mut Document, path: &[String], value: Json) {
 
 impl Compiler<'_> {
     /// Everything that templates may name.
-    pub(super) fn context(
-        &self,
-        request: &Request<'_>,
-        set: &Set,
-        metric: Option<&MetricFacts>,
-    ) -> Vec<(String, TemplateValue)> {
+    fn names(&self, request: &Request<'_>, set: &Set, metric: Option<&MetricFacts>) -> Names {
         let kind: &Kind = request.kind;
         let event = request.record.name();
         let event_tag = event.to_lowercase();
@@ -331,9 +323,9 @@ impl Compiler<'_> {
         } else {
             format!("event:{event_tag},{scope}")
         };
-        let text = |name: &str, value: &str| (name.to_owned(), TemplateValue::from(value));
-        let optional = |name: &str, value: Option<&str>| {
-            (name.to_owned(), value.map_or_else(|| TemplateValue::from(()), TemplateValue::from))
+        let text = |name: &'static str, value: &str| (name.into(), TemplateValue::from(value));
+        let optional = |name: &'static str, value: Option<&str>| {
+            (name.into(), value.map_or_else(|| TemplateValue::from(()), TemplateValue::from))
         };
         let owner = request.modifiers.owner.as_ref().map(|(text, _)| text.as_str());
         let runbook = request.modifiers.runbook.as_ref().map(|(text, _)| text.as_str());
@@ -341,7 +333,7 @@ impl Compiler<'_> {
             Json::Array(handles) => handles.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(" "),
             _ => String::new(),
         };
-        let mut pairs = vec![
+        let mut names = vec![
             text("environment", self.environment_name),
             text("received", &self.config.metrics.received),
             text("errors", &self.config.metrics.errors),
@@ -357,15 +349,14 @@ impl Compiler<'_> {
             optional("field", request.field.map(|field| field.name.as_str())),
         ];
         if let Some(facts) = metric {
-            pairs.push(text("metric", &facts.name));
-            pairs.push(text("per", &facts.per));
+            names.push(text("metric", &facts.name));
+            names.push(text("per", &facts.per));
         }
-        let given: BTreeMap<&str, &Json> = set.iter().map(|(name, p)| (name.as_str(), &p.value)).collect();
         for parameter in kind.parameters.values() {
-            let value = given.get(parameter.name.as_str()).copied().unwrap_or(&parameter.default);
-            pairs.push((parameter.name.clone(), template_value(value)));
+            let value = set.get(&parameter.name).map_or(&parameter.default, |given| &given.value);
+            names.push((parameter.name.clone().into(), template_value(value)));
         }
-        pairs
+        names
     }
 }
 

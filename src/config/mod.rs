@@ -335,7 +335,30 @@ fn environments(table: &mut Table<'_>, out: &mut Vec<Diagnostic>) -> BTreeMap<St
             environments.insert(member.key.clone(), environment);
         }
     }
+    shared_tags(members, &environments, out);
     environments
+}
+
+/// Two environments with one owner tag in one Datadog would each take the other's monitors for orphans.
+fn shared_tags(members: &[Member], environments: &BTreeMap<String, Environment>, out: &mut Vec<Diagnostic>) {
+    for (index, member) in members.iter().enumerate() {
+        let Some(environment) = environments.get(&member.key) else { continue };
+        let same = |other: &&Member| {
+            environments
+                .get(&other.key)
+                .is_some_and(|e| e.tag == environment.tag && e.target == environment.target)
+        };
+        if let Some(first) = members[..index].iter().find(same) {
+            let message = format!("`{}` has the tag and the Datadog of `{}`", member.key, first.key);
+            out.push(
+                Diagnostic::at(Code::Config, member.key_span, message, "")
+                    .with_secondary(first.key_span, "the first")
+                    .with_help(
+                        "give each environment a `tag` of its own: it marks the monitors that are its",
+                    ),
+            );
+        }
+    }
 }
 
 impl Environment {
@@ -441,6 +464,13 @@ mod tests {
         assert!(parse("\nschemas = 3").1[0].starts_with("bellwether.toml:2 `schemas`"));
         assert!(parse("[state").1[0].starts_with("bellwether.toml:1 "));
         assert!(parse("[environments.x]\nsandbox = true\nsite = \"a\"").1[0].contains("more than one place"));
+    }
+
+    #[test]
+    fn environments_of_one_datadog_have_tags_of_their_own() {
+        let (_, problems) = parse("[environments.a]\ntag = \"x\"\n[environments.b]\ntag = \"x\"\n");
+        assert!(problems[0].contains("`b` has the tag and the Datadog of `a`"), "{problems:?}");
+        assert!(parse("[environments.a]\ntag = \"x\"\n[environments.b]\ntag = \"y\"\n").1.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The three-way comparison of one resource, field by field.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -52,8 +53,10 @@ pub struct FieldDifference {
 
 /// The differences between two documents, over the fields that we set or have set before.
 pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<FieldDifference> {
-    let mut paths: BTreeSet<String> = leaves(desired).into_keys().collect();
+    let mut paths: BTreeSet<Cow<'_, str>> = leaves(desired).into_keys().collect();
     match base {
+        // The same is asked for as was applied: the usual case.
+        Base::Known(applied) if applied == desired => {}
         // What was applied and is no longer asked for has to go.
         Base::Known(applied) => paths.extend(leaves(applied).into_keys()),
         // All that is live was applied by us, but for what Datadog adds by itself.
@@ -75,7 +78,7 @@ pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<Field
             continue;
         }
         let before = match base {
-            Base::Known(applied) if path == "tags" => Some(own_tags(applied)),
+            Base::Known(applied) if path == "tags" => Some(list(tag_set(applied))),
             Base::Known(applied) => Some(canonical(applied, &path)),
             Base::Live | Base::LiveInOurFields => Some(found.clone()),
             Base::Desired => Some(wanted.clone()),
@@ -90,16 +93,17 @@ pub fn compare(desired: &Document, live: &Document, base: Base<'_>) -> Vec<Field
             },
         };
         // What people read is the value as it stands there, not its canonical form.
-        let shown = |document: &Document, canonical: Option<Value>| match path.as_str() {
-            "tags" => canonical.unwrap_or(Value::Null),
-            _ => canonical.or_else(|| at(document, &path).cloned()).unwrap_or(Value::Null),
+        let owned = |value: Option<Cow<'_, Value>>| value.map_or(Value::Null, Cow::into_owned);
+        let shown = |document, canonical: Option<_>| match &*path {
+            "tags" => owned(canonical),
+            _ => owned(canonical.or_else(|| at(document, &path).map(Cow::Borrowed))),
         };
         differences.push(FieldDifference {
-            base: before.map(|value| value.unwrap_or(Value::Null)),
+            base: before.map(owned),
             live: shown(live, found),
             desired: shown(desired, wanted),
             changed_by,
-            path,
+            path: path.into_owned(),
         });
     }
     differences
@@ -111,28 +115,31 @@ fn is_declarable(path: &str) -> bool {
 }
 
 /// The tags that count: ours, and of the live ones those that we set now or before.
-fn tags(desired: &Document, live: &Document, base: Base<'_>) -> (Option<Value>, Option<Value>) {
+fn tags<'d>(
+    desired: &Document,
+    live: &Document,
+    base: Base<'_>,
+) -> (Option<Cow<'d, Value>>, Option<Cow<'d, Value>>) {
     let wanted = tag_set(desired);
     let before = match base {
         Base::Known(applied) => tag_set(applied),
         Base::Live => tag_set(live),
         Base::LiveInOurFields | Base::Desired | Base::Unknown => BTreeSet::new(),
     };
-    let found: BTreeSet<String> =
+    let found =
         tag_set(live).into_iter().filter(|tag| wanted.contains(tag) || before.contains(tag)).collect();
-    (Some(Value::from_iter(wanted)), Some(Value::from_iter(found)))
+    (list(wanted), list(found))
 }
 
-fn own_tags(document: &Document) -> Option<Value> {
-    Some(Value::from_iter(tag_set(document)))
+fn list<'d>(tags: BTreeSet<&str>) -> Option<Cow<'d, Value>> {
+    Some(Cow::Owned(Value::from_iter(tags)))
 }
 
 /// The tags without bellwether's own book-keeping, which follows from identity and is never a difference.
-fn tag_set(document: &Document) -> BTreeSet<String> {
+fn tag_set(document: &Document) -> BTreeSet<&str> {
     let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
     tags.filter_map(Value::as_str)
         .filter(|tag| !tag.starts_with(ADDRESS_TAG) && !tag.starts_with(REV_TAG))
-        .map(str::to_owned)
         .collect()
 }
 
@@ -141,7 +148,7 @@ pub fn shown_fields(document: &Document) -> BTreeMap<String, Value> {
     leaves(document)
         .into_iter()
         .filter(|(path, value)| !is_ignored(path) && !value.is_null())
-        .map(|(path, value)| (path, value.clone()))
+        .map(|(path, value)| (path.into_owned(), value.clone()))
         .collect()
 }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::Document;
 
@@ -42,7 +41,7 @@ pub struct LiveMonitor {
     /// All tags, ours and others.
     pub tags: Vec<String>,
     /// The whole answer.
-    pub body: Box<RawValue>,
+    pub body: Box<str>,
 }
 
 impl LiveMonitor {
@@ -51,7 +50,7 @@ impl LiveMonitor {
     /// # Errors
     ///
     /// When the answer is not an object with a numeric `id`.
-    pub fn from_json(body: Box<RawValue>) -> Result<Self, serde_json::Error> {
+    pub fn from_json(body: impl Into<Box<str>>) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
         struct Head {
             id: u64,
@@ -60,7 +59,8 @@ impl LiveMonitor {
             #[serde(default)]
             tags: Option<Vec<String>>,
         }
-        let head: Head = serde_json::from_str(body.get())?;
+        let body = body.into();
+        let head: Head = serde_json::from_str(&body)?;
         Ok(Self {
             id: MonitorId(head.id),
             name: head.name.unwrap_or_default(),
@@ -72,7 +72,7 @@ impl LiveMonitor {
     /// The whole answer as an object.
     pub fn document(&self) -> Document {
         // `from_json` has parsed the same text as an object, so this cannot fail.
-        serde_json::from_str(self.body.get()).unwrap_or_default()
+        serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 

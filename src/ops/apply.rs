@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::plan::touched;
-use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, compile, plan_from, refresh};
+use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, plan_from, refresh};
 use crate::apply::{self, Context};
 use crate::datadog::Writer;
 use crate::normalise::{ADDRESS_TAG, rev};
@@ -19,54 +19,74 @@ use crate::store;
 pub struct Applied {
     /// Each change's outcome.
     pub report: Report,
-    /// What a fresh read of the changed resources still differs in; `None` when there was no point in looking.
-    pub left: Option<Plan>,
+    /// What a fresh read says of it.
+    pub verified: Verified,
 }
 
-/// Applies `plan`, then reads again and plans again: what is left is the proof, or the perpetual difference.
+/// What a fresh read after the last write says.
+pub enum Verified {
+    /// These differences are left: the proof, or a perpetual difference.
+    Left(Box<Plan>),
+    /// It could not be read, for this reason.
+    Unknown(String),
+    /// There was no point in looking: the apply was stopped.
+    NotTried,
+}
+
+/// Applies `plan`, then reads again and plans again.
 ///
-/// # Errors
-///
-/// When the snapshot store fails. What Datadog refuses is in the report.
+/// What Datadog refuses, and what cannot be recorded, is in the report: after the first write there is no error any
+/// more that could say "nothing was written".
 pub async fn apply(
     request: &PlanRequest<'_>,
     plan: &Plan,
-    planned: &Planned,
+    planned: Planned,
     writer: &Writer,
     stop: &AtomicBool,
     progress: &(dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
     now: &(dyn Fn() -> Timestamp + Sync),
-) -> Result<Applied, Failure> {
-    let matching = match_monitors(
-        &planned.compiled.graph,
-        &planned.refreshed.snapshot.monitors,
-        &planned.refreshed.applied,
-    );
+) -> Applied {
+    let Planned { compiled, refreshed, .. } = planned;
+    let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
     let ids =
         matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect();
     let context = Context {
         writer,
+        owner_tag: &request.environment.tag,
         state: request.state,
-        live: touched(plan, &planned.refreshed),
-        metrics: &planned.refreshed.snapshot.metrics,
+        live: touched(plan, &refreshed),
+        metrics: &refreshed.snapshot.metrics,
         ids,
         now,
         progress,
         stop,
     };
-    let report = apply::apply(plan, context).await?;
+    let report = apply::apply(plan, context).await;
     if report.interrupted {
-        return Ok(Applied { report, left: None });
+        return Applied { report, verified: Verified::NotTried };
     }
-    let compiled: Compiled = compile(request.project, request.name, request.environment)?;
-    let reader = writer.reader();
-    let refreshed = refresh(&reader, request.environment, &compiled.graph, request.state, now()).await?;
+    let verified = match verify(request, compiled, writer, now()).await {
+        Ok(mut left) => {
+            // A saved plan need not cover all that the schemas ask for by now.
+            left.changes.retain(|change| plan.changes.iter().any(|done| done.address == change.address));
+            left.count();
+            Verified::Left(Box::new(left))
+        }
+        Err(failure) => Verified::Unknown(failure.to_string()),
+    };
+    Applied { report, verified }
+}
+
+async fn verify(
+    request: &PlanRequest<'_>,
+    compiled: Compiled,
+    writer: &Writer,
+    now: Timestamp,
+) -> Result<Plan, Failure> {
+    let refreshed =
+        refresh(&writer.reader(), request.environment, &compiled.graph, request.state, now).await?;
     forget_gone(&compiled, &refreshed, request.state)?;
-    let mut left = plan_from(request, compiled, refreshed)?.plan;
-    // A saved plan need not cover all that the schemas ask for by now.
-    left.changes.retain(|change| plan.changes.iter().any(|done| done.address == change.address));
-    left.count();
-    Ok(Applied { report, left: Some(left) })
+    Ok(plan_from(request, compiled, refreshed)?.plan)
 }
 
 /// Records what the rev tags prove to be applied, where the snapshot does not know it: it was lost, or another machine

@@ -10,7 +10,7 @@ mod refresh;
 mod saved;
 mod validate;
 
-pub use apply::{Applied, apply, recover};
+pub use apply::{Applied, Verified, apply, recover};
 pub use compile::{Compiled, compile};
 pub use drift::{Drifted, drift};
 pub use explain::{Explanation, ParameterRow, explain};

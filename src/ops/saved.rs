@@ -135,8 +135,8 @@ fn differing(expected: &Document, live: &Document) -> Option<String> {
     for path in leaves(expected).into_keys().filter(|path| !is_ignored(path)) {
         let (wanted, found) = (canonical(expected, &path), canonical(live, &path));
         if path == "tags" {
-            let set = |value: &Option<Value>| -> BTreeSet<String> {
-                let tags = value.as_ref().and_then(Value::as_array).into_iter().flatten();
+            let set = |value: &Option<Cow<'_, Value>>| -> BTreeSet<String> {
+                let tags = value.as_ref().and_then(|value| value.as_array()).into_iter().flatten();
                 tags.filter_map(Value::as_str).map(str::to_owned).collect()
             };
             // Tags that others add are none of our business; one of ours that is gone is.
@@ -144,8 +144,9 @@ fn differing(expected: &Document, live: &Document) -> Option<String> {
                 return Some(format!("tags: `{tag}` is gone"));
             }
         } else if wanted != found {
-            let shown =
-                |value: Option<Value>| value.map_or_else(|| "not set".to_owned(), |value| value.to_string());
+            let shown = |value: Option<Cow<'_, Value>>| {
+                value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
+            };
             return Some(format!("{path}: planned from {}, now {}", shown(wanted), shown(found)));
         }
     }

@@ -52,7 +52,10 @@ pub async fn validate(
     for (change, hash, answer) in answers {
         match answer {
             Ok(verdict) => {
-                state.record_verdict(&hash, &verdict)?;
+                // A rejection is not remembered: its cause, such as a twin, may be mended in Datadog.
+                if verdict == Verdict::Accepted {
+                    state.record_verdict(&hash, &verdict)?;
+                }
                 accepted += judge(change, &verdict, &mut diagnostics);
             }
             Err(error) => diagnostics.push(PlanDiagnostic {

@@ -3,7 +3,7 @@
 use crate::compile::Node;
 use crate::diff::Base;
 use crate::model::{Applied, Document, LiveMonitor, Rev};
-use crate::normalise::{REV_TAG, applicable, leaves, pick, rev};
+use crate::normalise::{ADDRESS_TAG, REV_TAG, applicable, leaves, pick, rev};
 
 /// The rev tag of a live monitor.
 pub fn live_rev(live: &LiveMonitor) -> Option<Rev> {
@@ -44,7 +44,10 @@ fn in_our_fields(desired: &Document, live: &Document) -> Document {
     let mut picked = pick(live, leaves(desired).into_keys());
     let wanted = desired.get("tags").and_then(|tags| tags.as_array());
     if let (Some(wanted), Some(serde_json::Value::Array(tags))) = (wanted, picked.get_mut("tags")) {
-        tags.retain(|tag| wanted.contains(tag));
+        // A renamed monitor still has its old address, which was hashed.
+        let is_address =
+            |tag: &serde_json::Value| tag.as_str().is_some_and(|tag| tag.starts_with(ADDRESS_TAG));
+        tags.retain(|tag| wanted.contains(tag) || is_address(tag));
     }
     picked
 }

@@ -19,6 +19,7 @@ use crate::diag::{Code, Diagnostic, Sources};
 use crate::diff::{Base, ChangedBy, FieldDifference, compare};
 use crate::model::{Address, Applied, Document, LiveMetric, LiveMonitor, MonitorId, Rev, Snapshot};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, at, is_ignored, leaves, pick, put, rev};
+use crate::parallel::in_parts;
 
 /// Everything that a plan is made of.
 pub struct Inputs<'a> {
@@ -49,7 +50,7 @@ pub struct Inputs<'a> {
 }
 
 /// A pattern of addresses and its test.
-pub type Only<'a> = (&'a str, &'a dyn Fn(&str) -> bool);
+pub type Only<'a> = (&'a str, &'a (dyn Fn(&str) -> bool + Sync));
 
 /// What the user asked for.
 #[derive(Clone, Copy, Default)]
@@ -78,13 +79,20 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
     let managed = (matching.matched.len() + matching.orphans.len()) as u64;
     let ids: HashMap<&str, u64> =
         matching.matched.iter().map(|(address, matched)| (address.as_str(), matched.live.id.0)).collect();
-    let mut builder =
-        Builder { inputs, ids, changes: Vec::new(), deferred: Vec::new(), drift: Vec::new(), unchanged: 0 };
-    for node in inputs.graph.nodes() {
-        match node.kind {
-            ResourceKind::Monitor => builder.monitor(node, matching.matched.get(&node.address)),
-            ResourceKind::Metric => builder.metric(node),
+    let nodes: Vec<&Node> = inputs.graph.nodes().collect();
+    let parts = in_parts(&nodes, |nodes| {
+        let mut builder = Builder::new(inputs, &ids);
+        for node in nodes {
+            match node.kind {
+                ResourceKind::Monitor => builder.monitor(node, matching.matched.get(&node.address)),
+                ResourceKind::Metric => builder.metric(node),
+            }
         }
+        builder
+    });
+    let mut builder = Builder::new(inputs, &ids);
+    for part in parts {
+        builder.join(part);
     }
     builder.orphans(&matching);
     builder.orphaned_metrics();
@@ -141,14 +149,26 @@ fn diagnostics(inputs: &Inputs<'_>, matching: &Matching<'_>) -> Vec<PlanDiagnost
 struct Builder<'a> {
     inputs: &'a Inputs<'a>,
     /// The ids of matched monitors, for composites.
-    ids: HashMap<&'a str, u64>,
+    ids: &'a HashMap<&'a str, u64>,
     changes: Vec<Change>,
     deferred: Vec<Change>,
     drift: Vec<Drift>,
     unchanged: u64,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn new(inputs: &'a Inputs<'a>, ids: &'a HashMap<&'a str, u64>) -> Self {
+        Self { inputs, ids, changes: Vec::new(), deferred: Vec::new(), drift: Vec::new(), unchanged: 0 }
+    }
+
+    /// Adds what another one has found.
+    fn join(&mut self, mut other: Self) {
+        self.changes.append(&mut other.changes);
+        self.deferred.append(&mut other.deferred);
+        self.drift.append(&mut other.drift);
+        self.unchanged += other.unchanged;
+    }
+
     fn monitor(&mut self, node: &Node, matched: Option<&Matched<'_>>) {
         let desired = self.resolved(node);
         let desired_rev = rev(&node.document);

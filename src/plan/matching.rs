@@ -54,28 +54,30 @@ pub fn match_monitors<'s>(
     monitors: &'s [LiveMonitor],
     applied: &BTreeMap<Address, Applied>,
 ) -> Matching<'s> {
-    let mut by_address: BTreeMap<Address, Vec<&LiveMonitor>> = BTreeMap::new();
+    let mut by_address: Vec<(Address, &LiveMonitor)> = Vec::with_capacity(monitors.len());
     let mut by_name: HashMap<&str, Vec<&LiveMonitor>> = HashMap::new();
     for live in monitors {
         match address_of(live) {
-            Some(address) => by_address.entry(address).or_default().push(live),
+            Some(address) => by_address.push((address, live)),
             None => by_name.entry(live.name.trim()).or_default().push(live),
         }
     }
     let mut matching = Matching::default();
     // One live monitor per address: the one that we know, else the oldest. The others are copies.
     let mut owners: BTreeMap<Address, &LiveMonitor> = BTreeMap::new();
-    for (address, candidates) in by_address {
-        let known = applied.get(&address).and_then(|applied| applied.id);
-        let owner = candidates
-            .iter()
+    by_address.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for candidates in by_address.chunk_by(|(one, _), (other, _)| one == other) {
+        let [(address, first), others @ ..] = candidates else { continue };
+        let live = || std::iter::once(*first).chain(others.iter().map(|(_, live)| *live));
+        let known =
+            if others.is_empty() { None } else { applied.get(address).and_then(|applied| applied.id) };
+        let owner = live()
             .find(|live| Some(live.id) == known)
-            .or_else(|| candidates.iter().min_by_key(|live| live.id))
-            .copied();
-        let Some(owner) = owner else { continue };
-        let copies = candidates.iter().filter(|live| live.id != owner.id);
+            .or_else(|| live().min_by_key(|live| live.id))
+            .unwrap_or(first);
+        let copies = live().filter(|live| live.id != owner.id);
         matching.clones.extend(copies.map(|live| (address.clone(), live.id)));
-        owners.insert(address, owner);
+        owners.insert(address.clone(), owner);
     }
     let desired: Vec<&Node> = graph.nodes().filter(|node| node.kind == ResourceKind::Monitor).collect();
     for node in &desired {

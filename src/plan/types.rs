@@ -11,7 +11,7 @@ use crate::compile::{ResourceKind, SetBy};
 use crate::diag::{Diagnostic, Severity, Sources, Span};
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document, MonitorId};
-use crate::normalise::hex;
+use crate::normalise::{REV_TAG, hex};
 
 /// The version of the plan's format. It grows when an older reader would misunderstand a newer plan.
 pub const FORMAT_VERSION: u32 = 1;
@@ -398,6 +398,12 @@ impl Change {
             effect: vec!["changed in the schemas as well".to_owned()],
             modified: None,
         })
+    }
+
+    /// The tag with the hash of what is to be applied.
+    pub fn rev_tag(&self) -> Option<&str> {
+        let tags = self.after.get("tags").and_then(Value::as_array)?;
+        tags.iter().filter_map(Value::as_str).find(|tag| tag.starts_with(REV_TAG))
     }
 
     /// The tags that were ours and are no longer.

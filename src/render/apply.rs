@@ -50,7 +50,9 @@ fn past(action: Action) -> &'static str {
 }
 
 /// What was done, what was not, and what to do next.
-pub fn apply_summary(report: &Report, left: Option<&Plan>, elapsed: Duration) -> String {
+///
+/// `left` is what a fresh read still differs in, an error if it could not be read, nothing if nobody looked.
+pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed: Duration) -> String {
     let total = report.steps.len();
     let (done, failed, skipped) = (report.done(), report.failed(), report.skipped());
     let deferred = report.count(|outcome| *outcome == Outcome::Deferred);
@@ -65,23 +67,27 @@ pub fn apply_summary(report: &Report, left: Option<&Plan>, elapsed: Duration) ->
     if unknown > 0 {
         text.push_str(&format!(" {unknown} unknown: no answer came."));
     }
-    if let Some(left) = left {
-        let differences = left.changes.len();
-        let plural = if differences == 1 { "" } else { "s" };
-        text.push_str(&format!(" Verified: {differences} difference{plural} left."));
+    match left {
+        Some(Ok(left)) => {
+            let differences = left.changes.len();
+            let plural = if differences == 1 { "" } else { "s" };
+            text.push_str(&format!(" Verified: {differences} difference{plural} left.\n"));
+        }
+        Some(Err(reason)) => text.push_str(&format!(" NOT VERIFIED: {}\n", clean_line(reason))),
+        None => text.push('\n'),
     }
-    text.push('\n');
-    let clean = left.is_some_and(|left| left.changes.is_empty());
     if failed + skipped > 0 || report.interrupted {
-        text.push_str("Nothing needs cleaning up. Mend the cause and run the same command again: done steps are no-ops.\n");
-    } else if !clean && left.is_some() {
+        text.push_str(
+            "Nothing needs cleaning up. Mend the cause and run the same command again: done steps are no-ops.\n",
+        );
+    } else if left.is_some_and(|left| left.is_err() || left.is_ok_and(|left| !left.changes.is_empty())) {
         text.push_str("bellwether plan shows what is left.\n");
     }
     text
 }
 
 /// The outcome as data.
-pub fn apply_json(report: &Report, left: Option<&Plan>) -> serde_json::Value {
+pub fn apply_json(report: &Report, left: Option<Result<&Plan, &str>>) -> serde_json::Value {
     use serde_json::json;
     let steps: Vec<serde_json::Value> = report
         .steps
@@ -104,6 +110,6 @@ pub fn apply_json(report: &Report, left: Option<&Plan>) -> serde_json::Value {
         "format_version": 1,
         "interrupted": report.interrupted,
         "steps": steps,
-        "differences_left": left.map(|left| left.changes.len()),
+        "differences_left": left.and_then(Result::ok).map(|left| left.changes.len()),
     })
 }

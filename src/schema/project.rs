@@ -3,11 +3,13 @@
 //! Reaches the outside only through [`Loader`]. Knows paths and the order of files, not what is declared.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::ir::{self, Format, Item};
 use super::source::{self, Undecodable};
 use super::{avro_json, idl};
 use crate::diag::{Code, Diagnostic, FileId, Sources, Span};
+use crate::parallel::in_parts;
 
 /// One file as found by the reader of the project.
 #[derive(Debug, Clone)]
@@ -91,9 +93,21 @@ pub(super) fn read(files: Vec<InputFile>, options: &ParseOptions<'_>, sources: &
             roots.push(path);
         }
     }
-    for path in roots {
-        let format = format_of(&path);
-        reading.file(&path, format);
+    // To parse a file takes no other file, so that the given ones are parsed at the same time.
+    let given: Vec<(String, Format, FileId, Arc<str>)> = roots
+        .into_iter()
+        .filter_map(|path| {
+            let id = reading.texts.get(&path).copied().flatten()?;
+            let text = Arc::clone(&reading.sources.file(id).text);
+            Some((path.clone(), format_of(&path), id, text))
+        })
+        .collect();
+    let parse_all = |files: &[(String, Format, FileId, Arc<str>)]| -> Vec<_> {
+        files.iter().map(|(_, format, id, text)| parse(*id, text, *format)).collect()
+    };
+    let parsed = in_parts(&given, parse_all).into_iter().flatten();
+    for ((path, format, ..), (file, diagnostics)) in given.iter().zip(parsed) {
+        reading.add(path, *format, file, diagnostics);
     }
     let mut next = 0;
     // Files are appended while their importers are worked through, so chains need no recursion.
@@ -102,6 +116,13 @@ pub(super) fn read(files: Vec<InputFile>, options: &ParseOptions<'_>, sources: &
         next += 1;
     }
     reading.project
+}
+
+fn parse(id: FileId, text: &str, format: Format) -> (ir::File, Vec<Diagnostic>) {
+    match format {
+        Format::Idl => idl::parse(id, text),
+        _ => avro_json::parse(id, text, format),
+    }
 }
 
 fn format_of(path: &str) -> Format {
@@ -139,18 +160,19 @@ impl Reading<'_, '_> {
         }
         let id = self.texts.get(path).copied().flatten()?;
         let text = self.sources.file(id).text.clone();
-        let (file, mut diagnostics) = match format {
-            Format::Idl => idl::parse(id, &text),
-            _ => avro_json::parse(id, &text, format),
-        };
+        let (file, diagnostics) = parse(id, &text, format);
+        Some(self.add(path, format, file, diagnostics))
+    }
+
+    fn add(&mut self, path: &str, format: Format, file: ir::File, mut diagnostics: Vec<Diagnostic>) -> usize {
         let index = self.project.files.len();
         self.project.incomplete |= file.incomplete;
         self.project.diagnostics.append(&mut diagnostics);
         self.project.files.push(file);
         self.project.imports.push(Vec::new());
         self.paths.push(path.to_owned());
-        self.known.insert(key, index);
-        Some(index)
+        self.known.insert((path.to_owned(), format), index);
+        index
     }
 
     fn follow(&mut self, importer: usize) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{FORMAT_VERSION, StoreError, record};
 use crate::model::{Address, Applied, Document};
+use crate::parallel::in_parts;
 
 /// How many deletes are remembered.
 const REMOVED: usize = 1_000;
@@ -93,12 +94,12 @@ impl Environment {
     pub fn applied(&self) -> Result<BTreeMap<Address, Applied>, StoreError> {
         let mut all = BTreeMap::new();
         let Some(tree) = self.existing(Kind::Applied)? else { return Ok(all) };
-        for item in &tree {
-            let (key, value) = item.map_err(|error| self.failed(error))?;
-            let text = String::from_utf8_lossy(&key);
+        let read = self.each(tree.iter(), |key, value| {
+            let text = String::from_utf8_lossy(key);
             let address = Address::parse(&text).map_err(|error| self.corrupt(&error))?;
-            all.insert(address, self.unpack(&value, || format!("what was applied at `{text}`"))?);
-        }
+            Ok((address, self.unpack(value, || format!("what was applied at `{text}`"))?))
+        })?;
+        all.extend(read);
         Ok(all)
     }
 
@@ -201,6 +202,23 @@ impl Environment {
             "applied": self.applied()?,
             "removed": self.removed()?,
         }))
+    }
+
+    /// Reads all records of an iteration.
+    pub(super) fn each<T: Send>(
+        &self,
+        records: sled::Iter,
+        read: impl Fn(&[u8], &[u8]) -> Result<T, StoreError> + Sync,
+    ) -> Result<Vec<T>, StoreError> {
+        let records = records.collect::<Result<Vec<_>, _>>().map_err(|error| self.failed(error))?;
+        let parts = in_parts(&records, |records| {
+            records.iter().map(|(key, value)| read(key, value)).collect::<Result<Vec<_>, _>>()
+        });
+        let mut all = Vec::with_capacity(records.len());
+        for part in parts {
+            all.append(&mut part?);
+        }
+        Ok(all)
     }
 
     /// A tree to write to.

@@ -7,7 +7,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::StoreError;
 use super::environment::{Environment, Kind};
@@ -46,11 +45,7 @@ impl Environment {
         let Some(tree) = self.existing(Kind::Snapshot)? else { return Ok(None) };
         let Some(head) = tree.get(HEAD).map_err(|error| self.failed(error))? else { return Ok(None) };
         let head: Head = self.unpack(&head, || "the snapshot's head".to_owned())?;
-        let mut monitors = Vec::new();
-        for item in tree.scan_prefix([MONITOR]) {
-            let (key, value) = item.map_err(|error| self.failed(error))?;
-            monitors.push(self.monitor(&key, &value)?);
-        }
+        let monitors = self.each(tree.scan_prefix([MONITOR]), |key, value| self.monitor(key, value))?;
         let mut metrics = BTreeMap::new();
         for item in tree.scan_prefix([METRIC]) {
             let (key, value) = item.map_err(|error| self.failed(error))?;
@@ -67,9 +62,9 @@ impl Environment {
 
     fn monitor(&self, key: &[u8], value: &[u8]) -> Result<LiveMonitor, StoreError> {
         let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).map(MonitorId);
-        let read = || -> Result<LiveMonitor, serde_json::Error> {
-            let body: Box<RawValue> = serde_json::from_slice(value)?;
-            LiveMonitor::from_json(body)
+        let read = || -> Result<LiveMonitor, String> {
+            let body = std::str::from_utf8(value).map_err(|error| error.to_string())?;
+            LiveMonitor::from_json(body).map_err(|error| error.to_string())
         };
         match (id, read()) {
             (Some(id), Ok(monitor)) if monitor.id == id => Ok(monitor),
@@ -90,7 +85,7 @@ impl Environment {
         for monitor in &snapshot.monitors {
             let mut key = vec![MONITOR];
             key.extend_from_slice(&monitor.id.0.to_be_bytes());
-            wanted.insert(key, monitor.body.get().as_bytes().into());
+            wanted.insert(key, monitor.body.as_bytes().into());
         }
         let metrics = snapshot.metrics.len();
         // Counted by key, so that a monitor that is given twice does not look like a missing one later.

@@ -34,7 +34,7 @@ fn snapshot(ids: impl IntoIterator<Item = u64>) -> Snapshot {
 }
 
 fn bodies(snapshot: &Snapshot) -> Vec<&str> {
-    snapshot.monitors.iter().map(|m| m.body.get()).collect()
+    snapshot.monitors.iter().map(|m| &*m.body).collect()
 }
 
 fn applied(id: u64) -> Applied {

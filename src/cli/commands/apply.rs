@@ -15,7 +15,7 @@ use super::super::progress::Progress;
 use super::plan::{only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
-use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, check_saved, recover};
+use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover};
 use crate::plan::{Options, Plan};
 use crate::render;
 
@@ -59,7 +59,7 @@ async fn run_on(
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: pattern.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+        only: pattern.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
     let (planned, header) = session.plan(connection, &state, options, output).await?;
@@ -90,7 +90,7 @@ async fn run_on(
         output.notice("Nothing was written.");
         return Ok(Exit::Done);
     }
-    write(session, connection, &state, options, &planned, &plan, output).await
+    write(session, connection, &state, options, planned, &plan, output).await
 }
 
 /// The exit code of a plan that must not be applied.
@@ -133,7 +133,7 @@ async fn write(
     connection: &Connection,
     state: &crate::store::Environment,
     options: Options<'_>,
-    planned: &Planned,
+    planned: Planned,
     plan: &Plan,
     output: &mut Output,
 ) -> Result<Exit, CommandError> {
@@ -158,13 +158,18 @@ async fn write(
     let step = |change: &crate::plan::Change, outcome: &crate::plan::Outcome, elapsed, done, total| {
         progress.step(change, outcome, elapsed, done, total);
     };
-    let result = ops::apply(&request, plan, planned, &connection.writer, &stop, &step, &Timestamp::now).await;
+    let applied =
+        ops::apply(&request, plan, planned, &connection.writer, &stop, &step, &Timestamp::now).await;
     progress.finish();
-    let applied = session.with_sources(result)?;
-    let text = render::apply_summary(&applied.report, applied.left.as_ref(), started.elapsed());
+    let left = match &applied.verified {
+        Verified::Left(plan) => Some(Ok(plan.as_ref())),
+        Verified::Unknown(reason) => Some(Err(reason.as_str())),
+        Verified::NotTried => None,
+    };
+    let text = render::apply_summary(&applied.report, left, started.elapsed());
     if output.json {
         output.notice(text.trim_end());
-        output.json(&render::apply_json(&applied.report, applied.left.as_ref()));
+        output.json(&render::apply_json(&applied.report, left));
     } else {
         output.result(&text);
     }
@@ -176,8 +181,8 @@ fn exit(applied: &Applied, signal: u8) -> Exit {
     if report.interrupted {
         return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
     }
-    let left = applied.left.as_ref().map_or(0, |left| left.changes.len());
-    if report.failed() + report.skipped() > 0 || left > 0 { Exit::Partial } else { Exit::Done }
+    let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty());
+    if report.failed() + report.skipped() == 0 && clean { Exit::Done } else { Exit::Partial }
 }
 
 /// The first SIGINT or SIGTERM stops new calls; the second ends the process.

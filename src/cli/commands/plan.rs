@@ -20,7 +20,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &dyn Fn(&str) -> bool)),
+        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
     let (planned, mut header) = if arguments.offline {
@@ -55,8 +55,7 @@ pub fn show(plan: &Plan, header: &Header, summary: bool, output: &mut Output) {
     output.result(&text);
     for diagnostic in plan.diagnostics.iter().filter(|d| d.code == "BW0409" || d.code.starts_with("BW05")) {
         let place = diagnostic.source.as_ref().map(|source| format!("{source}: ")).unwrap_or_default();
-        output
-            .notice(&format!("{}[{}]: {place}{}", diagnostic.severity, diagnostic.code, diagnostic.message));
+        output.told(&diagnostic.severity, &diagnostic.code, &format!("{place}{}", diagnostic.message));
     }
 }
 

@@ -80,7 +80,7 @@ async fn foreign_and_repeated_monitors_are_left_out() {
     let server = Server::start(move |_, _| Answer::json(200, body)).await;
     let live = reader(&server.url).list_monitors("esm-prod").await.unwrap();
     assert_eq!(live.iter().map(|m| m.id.0).collect::<Vec<_>>(), [3, 9]);
-    assert_eq!(live[0].body.get(), r#"{"id":3,"name":"a","tags":["esm-prod"]}"#, "bodies are kept as text");
+    assert_eq!(&*live[0].body, r#"{"id":3,"name":"a","tags":["esm-prod"]}"#, "bodies are kept as text");
 }
 
 #[tokio::test]
