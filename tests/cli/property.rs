@@ -113,10 +113,10 @@ async fn run(root: &Path, url: &str, state: &Store, reset_drift: bool, apply: bo
     assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
     if apply {
         let stop = AtomicBool::new(false);
-        let applied = ops::apply(&request, &plan, &planned, &writer, &stop, &|_, _, _, _, _| {}, &|| {
+        let applied = ops::apply(&request, &plan, planned, &writer, &stop, &|_, _, _, _, _| {}, &|| {
             jiff::Timestamp::UNIX_EPOCH
         });
-        let report = applied.await.unwrap().report;
+        let report = applied.await.report;
         assert_eq!(report.done(), plan.changes.len(), "{:?}", report.steps);
     }
     plan
