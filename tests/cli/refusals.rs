@@ -28,9 +28,9 @@ fn is_refused(break_it: impl Fn(&Project), told: &[&str]) -> String {
         let run = project.run(command).exits(1).complains(told);
         assert_eq!(run.out, "", "there is no result");
         message = run.err;
-        let data = project.json(command);
-        assert!(!data["diagnostics"].as_array().unwrap().is_empty(), "{data}");
     }
+    let data = project.plan();
+    assert!(!data["diagnostics"].as_array().unwrap().is_empty(), "errors are data, too: {data}");
     assert_eq!(server.since(mark), [""; 0], "Datadog was not even asked");
     message
 }

@@ -1,7 +1,6 @@
 //! A project in a directory of its own, the program run in it, and Datadog doubles for it to talk to.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -364,10 +363,4 @@ pub fn stable() -> impl Drop {
     settings.add_filter(r"http://127\.0\.0\.1:\d+", "URL");
     settings.add_filter(r"\b[0-9a-f]{64}\b", "DIGEST");
     settings.bind_to_scope()
-}
-
-/// Writes a line to a file, as tests of tampering do.
-#[allow(dead_code)]
-pub fn append(path: &Path, text: &str) {
-    fs::OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
