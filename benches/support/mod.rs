@@ -115,7 +115,7 @@ fn record(text: &mut String, area: &str, number: usize) {
     for annotation in annotations(area, number) {
         let _ = writeln!(text, "  @{annotation}");
     }
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         let _ = writeln!(text, "  @priority({})", number % 4 + 1);
     }
     if number % 4 == 1 {

@@ -1,5 +1,6 @@
 //! Reading Datadog: completely, or not at all.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -13,6 +14,7 @@ use crate::datadog::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::model::{Address, Applied, LiveMetric, LiveMonitor, MonitorId, Snapshot};
 use crate::normalise::ADDRESS_TAG;
+use crate::parallel::both;
 use crate::store;
 
 /// How many reads are under way at a time.
@@ -86,13 +88,14 @@ pub async fn refresh(
 ///
 /// When there has been none, or it cannot be read.
 pub fn stored(state: &store::Environment) -> Result<Refreshed, Failure> {
-    let Some(snapshot) = state.snapshot()? else {
+    let (snapshot, applied) = both(|| state.snapshot(), || state.applied());
+    let Some(snapshot) = snapshot? else {
         return Err(Failure::Message(format!(
             "there is no snapshot of `{}` yet: run `bellwether plan` once without --offline",
             state.name()
         )));
     };
-    Ok(Refreshed { snapshot, applied: state.applied()?, read_calls: 0, diagnostics: Vec::new() })
+    Ok(Refreshed { snapshot, applied: applied?, read_calls: 0, diagnostics: Vec::new() })
 }
 
 /// Monitors that were applied, are still wanted, and are not in the list.
@@ -117,10 +120,14 @@ fn missing<'a>(
 
 /// The metrics that are configured or to be configured.
 fn metric_names(graph: &DesiredGraph, applied: &BTreeMap<Address, Applied>) -> BTreeSet<String> {
-    let wanted = graph.nodes().filter(|node| node.kind == ResourceKind::Metric).map(|node| &node.document);
+    let wanted = graph
+        .nodes()
+        .filter(|node| node.kind == ResourceKind::Metric)
+        .map(|node| Cow::Borrowed(&node.document));
+    // A monitor has an id.
+    let configured = applied.values().filter(|applied| applied.id.is_none());
     wanted
-        .chain(applied.values().map(|applied| &applied.document))
-        .filter_map(|document| document.get("metric").and_then(Value::as_str))
-        .map(str::to_owned)
+        .chain(configured.map(|applied| Cow::Owned(applied.document.get())))
+        .filter_map(|document| document.get("metric").and_then(Value::as_str).map(str::to_owned))
         .collect()
 }

@@ -49,6 +49,9 @@ pub struct Inputs<'a> {
     pub now: Timestamp,
 }
 
+/// Whether an address is meant.
+pub type Test<'a> = &'a (dyn Fn(&str) -> bool + Sync);
+
 /// What the user asked for.
 #[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
@@ -57,7 +60,7 @@ pub struct Options<'a> {
     /// The number of deletes that the user has agreed to.
     pub allow_deletes: Option<u64>,
     /// Only these addresses: the pattern and its test.
-    pub only: Option<(&'a str, &'a (dyn Fn(&str) -> bool + Sync))>,
+    pub only: Option<(&'a str, Test<'a>)>,
 }
 
 /// Builds the plan.
@@ -168,7 +171,10 @@ impl<'a> Builder<'a> {
             How::Address | How::Name => &node.address,
         };
         let applied = self.inputs.applied.get(base_address);
-        let base = base::of(node, &desired_rev, live, &document, applied);
+        let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
+        let known =
+            applied.zip(applied_document.as_deref()).map(|(applied, document)| (&applied.rev, document));
+        let base = base::of(node, &desired_rev, live, &document, known);
         let base_document;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
@@ -353,11 +359,11 @@ impl<'a> Builder<'a> {
                 source: set.map(|parameter| SourceReference::new(self.inputs.sources, parameter.span)),
             }
         };
-        match applied {
+        match applied.map(|applied| applied.parameters.get()) {
             Some(applied) => names
                 .into_iter()
                 .filter_map(|name| {
-                    let before = applied.parameters.get(name).cloned().unwrap_or_else(|| kind.default(name));
+                    let before = applied.get(name).cloned().unwrap_or_else(|| kind.default(name));
                     let cause = cause(name, Some(before.clone()));
                     (cause.after != before).then_some(cause)
                 })
@@ -377,7 +383,8 @@ impl<'a> Builder<'a> {
         let document = metric_document(name, live);
         let applied = self.inputs.applied.get(&node.address);
         // A metric has no tag for a rev: without the snapshot, the schemas win.
-        let base = applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
+        let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
+        let base = applied_document.as_deref().map_or(Base::LiveInOurFields, Base::Known);
         let differences = compare(&node.document, &document, base);
         let revert = self.inputs.options.reset_drift || self.inputs.guard.on_drift == OnDrift::Revert;
         let (written, held): (Vec<_>, Vec<_>) =
@@ -463,11 +470,13 @@ impl<'a> Builder<'a> {
         let name_of = |document: &Document| document.get("metric").and_then(Value::as_str).map(str::to_owned);
         let wanted: BTreeSet<String> =
             self.inputs.graph.nodes().filter_map(|node| name_of(&node.document)).collect();
-        for (address, applied) in self.inputs.applied {
-            let Some(name) = name_of(&applied.document).filter(|name| !wanted.contains(name)) else {
+        // A monitor has an id.
+        for (address, applied) in self.inputs.applied.iter().filter(|(_, applied)| applied.id.is_none()) {
+            let document = applied.document.get();
+            let Some(name) = name_of(&document).filter(|name| !wanted.contains(name)) else {
                 continue;
             };
-            if self.inputs.graph.get(address).is_some_and(|node| node.document == applied.document) {
+            if self.inputs.graph.get(address).is_some_and(|node| node.document == document) {
                 continue;
             }
             let live = self.inputs.snapshot.metrics.get(&name);
