@@ -22,6 +22,14 @@ pub fn in_parts<'i, T: Sync, R: Send>(items: &'i [T], work: impl Fn(&'i [T]) -> 
     })
 }
 
+/// Does two things at the same time.
+pub fn both<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+    thread::scope(|scope| {
+        let other = scope.spawn(other);
+        (one(), other.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +40,7 @@ mod tests {
         let doubled = in_parts(&items, |part| part.iter().map(|item| item * 2).collect::<Vec<_>>()).concat();
         assert!(doubled.iter().enumerate().all(|(index, item)| *item == index * 2));
         assert_eq!(doubled.len(), items.len());
+        assert_eq!(both(|| 1, || 2), (1, 2));
         assert!(in_parts(&[0; 0], <[i32]>::len).is_empty());
     }
 }

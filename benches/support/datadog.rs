@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bellwether::compile::{Node, ResourceKind, composite};
-use bellwether::model::{Applied, Document, LiveMonitor, MonitorId, Snapshot};
+use bellwether::model::{Applied, Document, Lazy, LiveMonitor, MonitorId, Snapshot};
 use bellwether::normalise::{REV_TAG, rev};
 use bellwether::ops::{self, Compiled};
 use bellwether::project::Project;
@@ -37,11 +37,12 @@ pub fn apply(project: &Project, compiled: &Compiled) -> String {
         let id = ids[node.address.as_str()];
         let reply = reply(node, id, &ids).to_string();
         monitors.push(LiveMonitor::from_json(reply).unwrap());
+        let parameters = node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect();
         let applied = Applied {
             id: Some(MonitorId(id)),
             rev: rev(&node.document),
-            document: node.document.clone(),
-            parameters: node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect(),
+            document: Lazy::new(&node.document),
+            parameters: Lazy::new(&parameters),
             applied_at: now,
             source: Some(project.sources.file_line(node.origin)),
         };

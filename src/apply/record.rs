@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::compile::ResourceKind;
 use crate::diff::ChangedBy;
-use crate::model::{Applied, Document, MonitorId, Rev};
+use crate::model::{Applied, Document, Lazy, MonitorId, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, put, rev};
 use crate::plan::{Change, Plan};
 
@@ -39,8 +39,8 @@ pub fn applied(
     Applied {
         id: id.filter(|_| change.kind == ResourceKind::Monitor),
         rev: tagged.unwrap_or_else(|| rev(&document)),
-        document,
-        parameters: change.parameters.clone(),
+        document: Lazy::new(&document),
+        parameters: Lazy::new(&change.parameters),
         applied_at: now,
         source: change.source.as_ref().map(ToString::to_string),
     }

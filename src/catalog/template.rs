@@ -82,7 +82,8 @@ impl Templates {
             .add_filter("quoted", |text: Cow<'_, str>| text.replace('\\', "\\\\").replace('"', "\\\""));
         environment.set_formatter(|out, state, value| {
             // 4.0 reads as 4: Datadog compares the number in a query with the threshold as numbers, people as text.
-            match f64::try_from(value.clone()).ok().filter(|_| value.is_number()).and_then(number_value) {
+            let number = if value.is_number() { f64::try_from(value.clone()).ok() } else { None };
+            match number.and_then(number_value) {
                 Some(number) => write!(out, "{number}").map_err(minijinja::Error::from),
                 None => minijinja::escape_formatter(out, state, value),
             }
@@ -249,6 +250,14 @@ mod tests {
     fn quotes_cannot_break_out_of_a_query() {
         let filled = render("logs(\"${search|quoted}\")", serde_json::json!({"search": "a\") OR (\"\\"}));
         assert_eq!(filled, Ok("logs(\"a\\\") OR (\\\"\\\\\")".into()));
+    }
+
+    #[test]
+    fn of_two_of_one_name_the_last_counts() {
+        let mut templates = Templates::new();
+        let template = templates.add("t".to_owned(), "${when}").unwrap();
+        let names = vec![("when".into(), Value::from("a")), ("when".into(), Value::from("b"))];
+        assert_eq!(templates.evaluator().render(&template, &context(names)), Ok("b".into()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Document;
+use super::{Document, Lazy};
 
 /// Datadog's number for a monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,9 +109,9 @@ pub struct Applied {
     /// The hash that was written into the `bellwether_rev:` tag.
     pub rev: Rev,
     /// The compiled document.
-    pub document: Document,
+    pub document: Lazy<Document>,
     /// The parameters it was compiled from.
-    pub parameters: BTreeMap<String, Value>,
+    pub parameters: Lazy<BTreeMap<String, Value>>,
     /// When it was written.
     pub applied_at: jiff::Timestamp,
     /// Where it was declared, as `file:line`.
@@ -126,4 +126,12 @@ pub enum Verdict {
     Accepted,
     /// It would be refused, for these reasons.
     Rejected(Vec<String>),
+}
+
+impl Applied {
+    /// The metric that was configured, if it was one: a monitor has an id.
+    pub fn metric(&self) -> Option<String> {
+        let document = self.id.is_none().then(|| self.document.get())?;
+        document.get("metric").and_then(Value::as_str).map(str::to_owned)
+    }
 }

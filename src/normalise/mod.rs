@@ -91,10 +91,7 @@ pub fn put(document: &mut Document, path: &str, value: Value) {
 
 /// The value at `path` of `document` in the form in which it is compared; `None` is "not set, or as if it were not".
 pub fn canonical<'d>(document: &'d Document, path: &str) -> Option<Cow<'d, Value>> {
-    canonical_value(document, path, at(document, path))
-}
-
-fn canonical_value<'d>(document: &Document, path: &str, value: Option<&'d Value>) -> Option<Cow<'d, Value>> {
+    let value = at(document, path);
     let treatments = TABLE.get(path).map_or(&[][..], Vec::as_slice);
     let keeps_null = treatments.iter().any(|t| matches!(t, Treatment::DefaultButNotNull(_)));
     let mut value = match value {

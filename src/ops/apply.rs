@@ -10,6 +10,7 @@ use super::plan::touched;
 use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, plan_from, refresh};
 use crate::apply::{self, Context};
 use crate::datadog::Writer;
+use crate::model::Lazy;
 use crate::normalise::{ADDRESS_TAG, rev};
 use crate::plan::{Change, Outcome, Plan, Report, live_rev, match_monitors};
 use crate::project::Project;
@@ -112,12 +113,13 @@ pub fn recover(
         if is_known || rev(&node.document) != tagged {
             continue;
         }
-        let parameters = node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect();
+        let parameters: BTreeMap<String, serde_json::Value> =
+            node.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect();
         let applied = crate::model::Applied {
             id: Some(matched.live.id),
             rev: tagged,
-            document: node.document.clone(),
-            parameters,
+            document: Lazy::new(&node.document),
+            parameters: Lazy::new(&parameters),
             applied_at: now,
             source: Some(project.sources.file_line(node.origin)),
         };
@@ -142,9 +144,10 @@ fn forget_gone(
         refreshed.snapshot.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some())
     };
     for (address, applied) in &refreshed.applied {
-        let metric = applied.document.get("metric").and_then(|name| name.as_str());
-        let gone = !live.contains(address.as_str()) && !metric.is_some_and(is_configured);
-        if gone && compiled.graph.get(address).is_none() {
+        if live.contains(address.as_str()) || compiled.graph.get(address).is_some() {
+            continue;
+        }
+        if !applied.metric().is_some_and(|name| is_configured(&name)) {
             state.forget_applied(address)?;
         }
     }

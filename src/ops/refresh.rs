@@ -12,6 +12,7 @@ use crate::config::Environment;
 use crate::datadog::Reader;
 use crate::model::{Address, Applied, LiveMetric, LiveMonitor, MonitorId, Snapshot};
 use crate::normalise::ADDRESS_TAG;
+use crate::parallel::both;
 use crate::store;
 
 /// How many reads are under way at a time.
@@ -76,13 +77,14 @@ pub async fn refresh(
 ///
 /// When there has been none, or it cannot be read.
 pub fn stored(state: &store::Environment) -> Result<Refreshed, Failure> {
-    let Some(snapshot) = state.snapshot()? else {
+    let (snapshot, applied) = both(|| state.snapshot(), || state.applied());
+    let Some(snapshot) = snapshot? else {
         return Err(Failure::Message(format!(
             "there is no snapshot of `{}` yet: run `bellwether plan` once without --offline",
             state.name()
         )));
     };
-    Ok(Refreshed { snapshot, applied: state.applied()?, read_calls: 0, disowned: BTreeMap::new() })
+    Ok(Refreshed { snapshot, applied: applied?, read_calls: 0, disowned: BTreeMap::new() })
 }
 
 /// Monitors that were applied, are still wanted, and are not in the list.
@@ -107,10 +109,9 @@ fn missing<'a>(
 
 /// The metrics that are configured or to be configured.
 fn metric_names(graph: &DesiredGraph, applied: &BTreeMap<Address, Applied>) -> BTreeSet<String> {
-    let wanted = graph.nodes().filter(|node| node.kind == ResourceKind::Metric).map(|node| &node.document);
+    let wanted = graph.nodes().filter(|node| node.kind == ResourceKind::Metric);
     wanted
-        .chain(applied.values().map(|applied| &applied.document))
-        .filter_map(|document| document.get("metric").and_then(Value::as_str))
-        .map(str::to_owned)
+        .filter_map(|node| node.document.get("metric").and_then(Value::as_str).map(str::to_owned))
+        .chain(applied.values().filter_map(Applied::metric))
         .collect()
 }

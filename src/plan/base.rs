@@ -2,7 +2,7 @@
 
 use crate::compile::Node;
 use crate::diff::Base;
-use crate::model::{Applied, Document, LiveMonitor, Rev};
+use crate::model::{Document, LiveMonitor, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, applicable, leaves, pick, rev};
 
 /// The rev tag of a live monitor.
@@ -12,19 +12,19 @@ pub fn live_rev(live: &LiveMonitor) -> Option<Rev> {
 
 /// The base of the three-way comparison of one monitor.
 ///
-/// `desired` is the compiled document, `document` the live one.
+/// `document` is the live one, `applied` what was last applied and its hash.
 pub fn of<'d>(
     node: &Node,
     desired_rev: &Rev,
     live: &LiveMonitor,
     document: &Document,
-    applied: Option<&'d Applied>,
+    applied: Option<(&Rev, &'d Document)>,
 ) -> Base<'d> {
     let Some(tagged) = live_rev(live) else {
         // Nobody applied this monitor yet, or its tag was removed.
-        return applied.map_or(Base::LiveInOurFields, |applied| Base::Known(&applied.document));
+        return applied.map_or(Base::LiveInOurFields, |(_, applied)| Base::Known(applied));
     };
-    let known = applied.filter(|applied| applied.rev == tagged).map(|applied| Base::Known(&applied.document));
+    let known = applied.filter(|(rev, _)| **rev == tagged).map(|(_, applied)| Base::Known(applied));
     // The hash of a composite is over addresses; only the record knows the ids that were written for them.
     let is_composite = node.document.get("type").and_then(|value| value.as_str()) == Some("composite");
     match known {

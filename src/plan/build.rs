@@ -281,11 +281,11 @@ impl<'a> Builder<'a> {
                 source: set.map(|parameter| SourceReference::new(self.inputs.sources, parameter.span)),
             }
         };
-        match applied {
+        match applied.map(|applied| applied.parameters.get()) {
             Some(applied) => names
                 .into_iter()
                 .filter_map(|name| {
-                    let before = applied.parameters.get(name).cloned().unwrap_or_else(|| kind.default(name));
+                    let before = applied.get(name).cloned().unwrap_or_else(|| kind.default(name));
                     let cause = cause(name, Some(before.clone()));
                     (cause.after != before).then_some(cause)
                 })

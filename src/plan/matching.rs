@@ -75,7 +75,7 @@ pub fn match_monitors<'s>(
     }
     let mut matching = Matching::default();
     // One live monitor per address: the one that we know, else the oldest. The others are copies.
-    let mut owners: BTreeMap<Address, &LiveMonitor> = BTreeMap::new();
+    let mut owners: HashMap<Address, &LiveMonitor> = HashMap::with_capacity(by_address.len());
     by_address.sort_by(|(one, _), (other, _)| one.cmp(other));
     for candidates in by_address.chunk_by(|(one, _), (other, _)| one == other) {
         let [(address, first), others @ ..] = candidates else { continue };
@@ -126,6 +126,7 @@ pub fn match_monitors<'s>(
     }
     same_monitor_elsewhere(&desired, &mut owners, &mut matching);
     matching.orphans = owners.into_iter().collect();
+    matching.orphans.sort_by(|(one, _), (other, _)| one.cmp(other));
     matching
 }
 
@@ -133,7 +134,7 @@ pub fn match_monitors<'s>(
 /// another address: it keeps its id and history, and Datadog would refuse the create anyway.
 fn same_monitor_elsewhere<'s>(
     desired: &[&'s Node],
-    owners: &mut BTreeMap<Address, &'s LiveMonitor>,
+    owners: &mut HashMap<Address, &'s LiveMonitor>,
     matching: &mut Matching<'s>,
 ) {
     let mut orphans: HashMap<&str, Vec<Address>> = HashMap::new();

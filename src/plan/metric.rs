@@ -11,7 +11,7 @@ use super::build::Builder;
 use super::types::{Action, Blocked, Change, Drift};
 use crate::compile::{Node, ResourceKind};
 use crate::diff::{Base, compare};
-use crate::model::{Applied, Document, LiveMetric};
+use crate::model::{Document, LiveMetric};
 use crate::normalise::{leaves, pick, put};
 
 impl Builder<'_> {
@@ -24,8 +24,9 @@ impl Builder<'_> {
         let applied = self.inputs.applied.get(&node.address);
         let mark = mark_of(&document);
         let ours = applied.is_some() || mark.as_ref().is_some_and(|mark| self.is_known(node, mark));
-        let (written, held) =
-            self.written_and_held(compare(&node.document, &document, base(node, mark.as_ref(), applied)));
+        let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
+        let base = base(node, mark.as_ref(), applied_document.as_deref());
+        let (written, held) = self.written_and_held(compare(&node.document, &document, base));
         let series = node.rule.as_ref().map_or(0, |rule| rule.series_per_hour);
         let was = mark.as_ref().map(|mark| mark.series);
         let mut effect = vec![match was {
@@ -92,7 +93,7 @@ impl Builder<'_> {
         let wanted: BTreeSet<String> =
             self.inputs.graph.nodes().filter_map(|node| name_of(&node.document)).collect();
         for (address, applied) in self.inputs.applied {
-            let Some(name) = name_of(&applied.document).filter(|name| !wanted.contains(name)) else {
+            let Some(name) = applied.metric().filter(|name| !wanted.contains(name)) else {
                 continue;
             };
             // Where the address goes on with another metric, the old configuration stays: it costs nothing once
@@ -119,16 +120,14 @@ impl Builder<'_> {
 }
 
 /// The base of the three-way comparison: what was applied, if the mark says that it is still what was written last.
-fn base<'d>(node: &Node, live: Option<&Mark<'_>>, applied: Option<&'d Applied>) -> Base<'d> {
+fn base<'d>(node: &Node, live: Option<&Mark<'_>>, applied: Option<&'d Document>) -> Base<'d> {
     let rev_of = |document: &Document| mark_of(document).map(|mark| mark.rev.to_owned());
-    let applied_rev = applied.and_then(|applied| rev_of(&applied.document));
+    let applied_rev = applied.and_then(rev_of);
     match (live, applied) {
         (Some(mark), _) if rev_of(&node.document).as_deref() == Some(mark.rev) => Base::Desired,
-        (Some(mark), Some(applied)) if applied_rev.as_deref() == Some(mark.rev) => {
-            Base::Known(&applied.document)
-        }
+        (Some(mark), Some(applied)) if applied_rev.as_deref() == Some(mark.rev) => Base::Known(applied),
         // Somebody removed the mark.
-        (None, Some(applied)) => Base::Known(&applied.document),
+        (None, Some(applied)) => Base::Known(applied),
         // Another machine applied since, or nobody did: the schemas win.
         (Some(_), _) | (None, None) => Base::LiveInOurFields,
     }

@@ -36,7 +36,13 @@ impl Builder<'_> {
             How::Address | How::Name => &node.address,
         };
         let applied = self.inputs.applied.get(base_address);
-        let base = base::of(node, &desired_rev, live, &self.as_compiled(node, &document), applied);
+        let is_tagged = base::live_rev(live).as_ref() == Some(&desired_rev);
+        // Where the tag proves that what was applied is what is asked for, its record need not be read.
+        let needed = applied.filter(|_| !is_tagged || is_composite(&node.document));
+        let applied_document = needed.map(|applied| applied.document.get_or(&node.document));
+        let known =
+            needed.zip(applied_document.as_deref()).map(|(applied, document)| (&applied.rev, document));
+        let base = base::of(node, &desired_rev, live, &self.as_compiled(node, &document), known);
         let resolved_base;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
@@ -58,7 +64,6 @@ impl Builder<'_> {
         if !held.is_empty() {
             self.held(node, live, &document, &desired, &held, applied);
         }
-        let is_tagged = base::live_rev(live).as_ref() == Some(&desired_rev);
         let action = match &matched.how {
             How::Address | How::Renamed(_) if matched.is_of_another_type(node) => Action::Replace,
             How::Renamed(_) => Action::Rename,

@@ -9,7 +9,9 @@ use serde_json::value::RawValue;
 use tempfile::TempDir;
 
 use super::*;
-use crate::model::{Address, Applied, Document, LiveMetric, LiveMonitor, MonitorId, Rev, Snapshot, Verdict};
+use crate::model::{
+    Address, Applied, Document, Lazy, LiveMetric, LiveMonitor, MonitorId, Rev, Snapshot, Verdict,
+};
 
 fn at(text: &str) -> jiff::Timestamp {
     text.parse().unwrap()
@@ -41,8 +43,8 @@ fn applied(id: u64) -> Applied {
     Applied {
         id: Some(MonitorId(id)),
         rev: Rev("0123456789ab".into()),
-        document: Document::from_iter([("name".to_owned(), json!("n"))]),
-        parameters: BTreeMap::from([("deviations".to_owned(), json!(4))]),
+        document: Lazy::new(&Document::from_iter([("name".to_owned(), json!("n"))])),
+        parameters: Lazy::new(&BTreeMap::from([("deviations".to_owned(), json!(4))])),
         applied_at: at("2026-08-01T10:00:00Z"),
         source: Some("schemas/cart.avdl:12".into()),
     }

@@ -110,7 +110,8 @@ fn refused(plan: &Plan, deletes: u64, allow_deletes: Option<u64>, output: &Outpu
     }
     if let Some(allowed) = allow_deletes.filter(|allowed| *allowed != deletes && deletes > 0) {
         output.error(&format!(
-            "--allow-deletes says {allowed}, but the plan deletes {deletes}. Nothing was written"
+            "--allow-deletes says {allowed}, but the plan deletes {deletes}. Nothing was written. \
+             If that is right: --allow-deletes {deletes}"
         ));
         return Some(Exit::Blocked);
     }

@@ -39,7 +39,10 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
     }
     output.diagnostics(&planned.compiled.warnings, &session.project.sources);
     show(&planned.plan, &header, arguments.summary, output);
-    Ok(exit(&planned.plan, arguments.detailed_exitcode))
+    let exit = exit(&planned.plan, arguments.detailed_exitcode);
+    // The process ends here: to give back hundreds of thousands of small allocations one by one would take time.
+    std::mem::forget((session, planned));
+    Ok(exit)
 }
 
 /// Writes the plan, and to stderr what Datadog says of it.
