@@ -118,6 +118,7 @@ fn plan_after(sent: &Value, answered: &Value) -> Plan {
         snapshot: &snapshot,
         applied: &BTreeMap::new(),
         disowned: &BTreeMap::new(),
+        deleted: &BTreeMap::new(),
         budget: &config.budget,
         guard: &config.guard,
         options: Options::default(),

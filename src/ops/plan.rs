@@ -74,6 +74,7 @@ pub fn plan_from(request: &PlanRequest<'_>, compiled: Compiled, refreshed: Refre
         snapshot: &refreshed.snapshot,
         applied: &refreshed.applied,
         disowned: &refreshed.disowned,
+        deleted: &refreshed.deleted,
         budget: &request.project.config.budget,
         guard: &request.project.config.guard,
         options: request.options,

@@ -10,7 +10,7 @@ use super::Failure;
 use crate::compile::{DesiredGraph, ResourceKind};
 use crate::config::Environment;
 use crate::datadog::Reader;
-use crate::model::{Address, Applied, LiveMetric, LiveMonitor, MonitorId, Snapshot};
+use crate::model::{Address, Applied, Document, LiveMetric, LiveMonitor, MonitorId, Snapshot};
 use crate::normalise::ADDRESS_TAG;
 use crate::parallel::both;
 use crate::store;
@@ -28,6 +28,8 @@ pub struct Refreshed {
     pub read_calls: u64,
     /// Monitors that carry an address of ours and no longer the owner tag.
     pub disowned: BTreeMap<Address, MonitorId>,
+    /// What was deleted at each address, and when.
+    pub deleted: BTreeMap<Address, (MonitorId, Timestamp)>,
 }
 
 /// Reads everything that the environment owns, and keeps it in `state`.
@@ -68,7 +70,7 @@ pub async fn refresh(
     let snapshot = Snapshot { taken_at: now, monitors, metrics };
     state.commit_snapshot(&snapshot)?;
     let read_calls = reader.calls().reads() - before;
-    Ok(Refreshed { snapshot, applied, read_calls, disowned })
+    Ok(Refreshed { snapshot, applied, read_calls, disowned, deleted: deleted(state)? })
 }
 
 /// What the last refresh found.
@@ -84,7 +86,20 @@ pub fn stored(state: &store::Environment) -> Result<Refreshed, Failure> {
             state.name()
         )));
     };
-    Ok(Refreshed { snapshot, applied: applied?, read_calls: 0, disowned: BTreeMap::new() })
+    Ok(Refreshed {
+        snapshot,
+        applied: applied?,
+        read_calls: 0,
+        disowned: BTreeMap::new(),
+        deleted: deleted(state)?,
+    })
+}
+
+/// What was deleted at each address, and when.
+fn deleted(state: &store::Environment) -> Result<BTreeMap<Address, (MonitorId, Timestamp)>, Failure> {
+    let id_of = |document: &Document| document.get("id").and_then(Value::as_u64).map(MonitorId);
+    let removed = state.removed()?.into_iter();
+    Ok(removed.filter_map(|r| Some((r.address, (id_of(&r.document)?, r.removed_at)))).collect())
 }
 
 /// Monitors that were applied, are still wanted, and are not in the list.

@@ -35,6 +35,8 @@ pub struct Inputs<'a> {
     pub applied: &'a BTreeMap<Address, Applied>,
     /// Monitors that carry an address of ours and no longer the owner tag.
     pub disowned: &'a BTreeMap<Address, MonitorId>,
+    /// What was deleted at each address, and when.
+    pub deleted: &'a BTreeMap<Address, (MonitorId, Timestamp)>,
     /// Limits on what may be created.
     pub budget: &'a Budget,
     /// Brakes.
@@ -75,7 +77,8 @@ impl Inputs<'_> {
 
 /// Builds the plan.
 pub fn build(inputs: &Inputs<'_>) -> Plan {
-    let matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
+    let mut matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
+    matching.set_copies_apart(inputs.deleted);
     let managed = (matching.matched.len() + matching.orphans.len()) as u64;
     let nodes: Vec<&Node> = inputs.graph.nodes().collect();
     // A monitor that is replaced gets another id: composites must wait for it.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
@@ -30,6 +31,23 @@ pub struct Matched<'s> {
     pub live: &'s LiveMonitor,
     /// How it was found.
     pub how: How,
+}
+
+impl Matching<'_> {
+    /// An orphan at whose address another monitor was deleted, and that was there before that, is a copy that
+    /// somebody made of it in Datadog: not ours to delete.
+    pub fn set_copies_apart(&mut self, deleted: &BTreeMap<Address, (MonitorId, Timestamp)>) {
+        let is_copy = |address: &Address, live: &LiveMonitor| {
+            let Some((id, at)) = deleted.get(address) else { return false };
+            let document = live.document();
+            let created = document.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok());
+            *id != live.id && created.is_some_and(|created: Timestamp| created < *at)
+        };
+        let (copies, orphans): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.orphans).into_iter().partition(|(address, live)| is_copy(address, live));
+        self.clones.extend(copies.into_iter().map(|(address, live)| (address, live.id)));
+        self.orphans = orphans;
+    }
 }
 
 impl Matched<'_> {

@@ -40,6 +40,9 @@ pub enum TreeError {
         /// Its size in bytes.
         size: u64,
     },
+    /// It is a link, a pipe or the like.
+    #[error("{0} is a link or another special file; put the file itself there, or narrow the pattern")]
+    NotAFile(String),
     /// It is not UTF-8.
     #[error("{0} is not UTF-8 text")]
     NotText(String),
@@ -64,7 +67,7 @@ impl Tree {
         Self { root: PathBuf::new(), anywhere: true }
     }
 
-    /// The paths that match one of `patterns`, sorted. Hidden files and links are passed over.
+    /// The paths that match one of `patterns`, sorted. Hidden files are passed over.
     pub fn matching(&self, patterns: &[String]) -> Result<Vec<String>, TreeError> {
         let set = globs(patterns)?;
         let mut starts: Vec<&str> = patterns.iter().map(|pattern| fixed_part(pattern)).collect();
@@ -82,13 +85,17 @@ impl Tree {
                     path: directory.display().to_string(),
                     source: error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked")),
                 })?;
-                if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-                    continue;
-                }
                 let relative = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
-                if set.is_match(relative) {
-                    found.push(relative.to_string_lossy().replace('\\', "/"));
+                let Some(kind) = entry.file_type().filter(|kind| !kind.is_dir() && set.is_match(relative))
+                else {
+                    continue;
+                };
+                let path = relative.to_string_lossy().replace('\\', "/");
+                // Passing over it would look as if its monitors were no longer asked for.
+                if !kind.is_file() {
+                    return Err(TreeError::NotAFile(path));
                 }
+                found.push(path);
             }
         }
         found.sort();
@@ -183,6 +190,16 @@ mod tests {
         assert_eq!(found, ["schemas/a.avdl", "schemas/x/y/b.avdl"]);
         assert!(tree.matching(&["../**/*.avdl".to_owned()]).is_err());
         assert!(tree.matching(&["schemas/[".to_owned()]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_an_error_and_not_a_missing_schema() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("a.txt"), "").unwrap();
+        std::os::unix::fs::symlink("a.txt", directory.path().join("b.avdl")).unwrap();
+        let found = Tree::new(directory.path()).matching(&["*.avdl".to_owned()]);
+        assert!(matches!(found, Err(TreeError::NotAFile(path)) if path == "b.avdl"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::{Session, header};
-use crate::ops::{Exit, PlanRequest, drift};
+use crate::ops::{Exit, Failure, PlanRequest, drift};
 use crate::plan::Options;
 use crate::render;
 
@@ -26,7 +26,11 @@ pub async fn run(global: &Global, output: &mut Output) -> Outcome {
         options: Options::default(),
         now: Timestamp::now(),
     };
-    let result = session.with_sources(drift(&request, &reader, compiled).await);
+    let result = drift(&request, &reader, compiled).await.map_err(|failure| match failure {
+        Failure::Api(error) => Failure::Message(format!("unknown, which is not \"in sync\": {error}")),
+        other => other,
+    });
+    let result = session.with_sources(result);
     let target = connection.target.clone();
     connection.close().await?;
     let drifted = result?;

@@ -7,6 +7,7 @@ use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
 use crate::ops::{Exit, Failure};
+use crate::render::count;
 use crate::store::Store;
 
 pub fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outcome {
@@ -43,10 +44,10 @@ pub fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outc
             }
             let mut text = match snapshot {
                 Some(snapshot) => format!(
-                    "{}: {} monitors and {} metrics, read {:.0}\n",
+                    "{}: {} and {}, read {:.0}\n",
                     session.name,
-                    snapshot.monitors.len(),
-                    snapshot.metrics.len(),
+                    count(snapshot.monitors.len(), "monitor"),
+                    count(snapshot.metrics.len(), "metric"),
                     snapshot.taken_at
                 ),
                 None => format!("{}: never read\n", session.name),
