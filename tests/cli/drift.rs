@@ -372,6 +372,17 @@ fn a_copy_is_reported_and_left_alone() {
         assert_eq!(plan["changes"][0]["id"], original["id"]);
         project.apply();
         assert_eq!(server.monitor(copy), before);
+
+        // When the original goes, its copy is still somebody's.
+        project.edit(
+            "schemas/cart.avdl",
+            "  @traffic_anomaly_monitor({\"direction\": \"above\", \"deviations\": 2})\n",
+            "",
+        );
+        assert_eq!(actions(&project.plan()), [format!("delete {ANOMALY}")]);
+        project.apply();
+        project.run(&["apply", "--yes"]).exits(0).complains(&["BW0501", &copy.to_string()]);
+        assert_eq!(server.monitor(copy), before);
     }
 }
 
