@@ -270,7 +270,8 @@ impl PlanDiagnostic {
 /// A guard that holds a plan back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
-    /// The guard: `max_deletes`, `conflict`, `custom_metrics`, `max_per_event` or `max_monitors`.
+    /// The guard: `max_deletes`, `conflict`, `referenced`, `foreign_metric`, `operand`, `custom_metrics`, `max_per_event`
+    /// or `max_monitors`.
     pub guard: String,
     /// What is wrong.
     pub message: String,
