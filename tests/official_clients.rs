@@ -5,10 +5,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 #![allow(clippy::print_stdout, reason = "a skipped test says so")]
 
-use std::path::{Path, PathBuf};
+mod example;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
 use bellwether::sandbox::{Running, Sandbox, Storage};
+use example::{edit, example};
 
 /// A sandbox, when the clients are here to talk to it.
 async fn sandbox() -> Option<Running> {
@@ -43,31 +46,6 @@ async fn both_official_clients_work_unchanged() {
     running.stop().await.unwrap();
 }
 
-/// The example, with an environment whose Datadog is the sandbox.
-fn example(url: &str) -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let project = directory.path().join("storefront");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront"), &project);
-    let path = project.join("bellwether.toml");
-    let text = std::fs::read_to_string(&path).unwrap().replace("../../state", "state");
-    let live = format!("\n[environments.live]\napi_url = \"{url}\"\ntag = \"esm-live\"\n");
-    std::fs::write(path, text + &live).unwrap();
-    (directory, project)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 async fn bellwether(project: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
     command.args(["--env", "live", "-C"]).arg(project).args(arguments).env_clear();
@@ -83,7 +61,12 @@ async fn bellwether(project: &Path, arguments: &[&str]) -> (Option<i32>, String)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edit_by_an_official_client_is_drift_with_its_field_both_values_and_the_line() {
     let Some(running) = sandbox().await else { return };
-    let (_directory, project) = example(running.url());
+    let (_directory, project) = example();
+    let live = format!(
+        "[environments.live]\napi_url = \"{}\"\ntag = \"esm-live\"\n\n[environments.prod]",
+        running.url()
+    );
+    edit(&project, "bellwether.toml", "[environments.prod]", &live);
     assert_eq!(bellwether(&project, &["apply", "--yes"]).await.0, Some(0));
     assert_eq!(bellwether(&project, &["drift"]).await.0, Some(0));
     script("edit_monitor.py", &running).await;

@@ -2,37 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
-use std::path::{Path, PathBuf};
+mod example;
+
+use std::path::Path;
 use std::process::Command;
 
-/// A copy of the example with a state of its own.
-fn example() -> (tempfile::TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let target = directory.path().join("storefront");
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront"), &target);
-    edit(&target, "bellwether.toml", "path = \"../../state\"", "path = \"state\"");
-    (directory, target)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn edit(project: &Path, file: &str, from: &str, to: &str) {
-    let path = project.join(file);
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{file} has no {from:?}");
-    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
-}
+use example::{edit, example};
 
 /// What the program prints, on stdout and stderr.
 fn bellwether(project: &Path, arguments: &[&str]) -> String {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::budget::{Mark, mark_of};
 use super::build::Builder;
+use super::mark::{Mark, mark_of, metric_document};
 use super::types::{Action, Blocked, Change, Drift};
 use crate::compile::{Node, ResourceKind};
 use crate::diff::{Base, compare};
@@ -138,17 +138,4 @@ fn is_configured(live: &LiveMetric) -> bool {
     let description =
         live.metadata.as_ref().and_then(|metadata| metadata.get("description")).and_then(Value::as_str);
     live.tag_configuration.is_some() || description.is_some_and(|text| !text.trim().is_empty())
-}
-
-/// A live metric in the shape of a compiled one.
-pub fn metric_document(name: &str, live: &LiveMetric) -> Document {
-    let mut document = Document::new();
-    document.insert("metric".to_owned(), name.into());
-    if let Some(metadata) = &live.metadata {
-        document.insert("metadata".to_owned(), Value::Object(metadata.clone()));
-    }
-    if let Some(configuration) = &live.tag_configuration {
-        document.insert("tag_configuration".to_owned(), Value::Object(configuration.clone()));
-    }
-    document
 }

@@ -7,6 +7,7 @@ mod budget;
 mod build;
 mod effect;
 mod guard;
+mod mark;
 mod matching;
 mod metric;
 mod monitor;
@@ -17,8 +18,8 @@ mod types;
 pub use base::live_rev;
 pub use build::{Inputs, Only, Options, build};
 pub use guard::{judge, judge_budget, judge_conflicts};
+pub use mark::metric_document;
 pub use matching::{How, Matched, Matching, match_monitors};
-pub use metric::metric_document;
 pub use report::{Outcome, Report};
 pub use types::{
     Action, ApiCalls, Blocked, BudgetLine, Cause, Change, Drift, FORMAT_VERSION, FieldChange, OWNER_FIELD,
