@@ -79,19 +79,6 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
         schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
         note(&mut report, &context, change, outcome, elapsed, total);
     }
-    for change in plan
-        .changes
-        .iter()
-        .filter(|_| !unrecorded && schedule.all_done() && !context.stop.load(Ordering::Relaxed))
-    {
-        let failed = match step::retire(change, &context).await {
-            Ok(failed) => failed,
-            Err(error) => Some(Outcome::Failed { message: error.to_string(), unknown: false }),
-        };
-        if let Some(outcome) = failed {
-            note(&mut report, &context, change, outcome, Duration::ZERO, total);
-        }
-    }
     report.interrupted = context.stop.load(Ordering::Relaxed) && schedule.waiting().next().is_some();
     for (index, reason) in schedule.waiting() {
         let reason = if report.interrupted { "stopped before it".to_owned() } else { reason };

@@ -74,11 +74,6 @@ impl<'p> Schedule<'p> {
         next
     }
 
-    /// Whether every change is live.
-    pub fn all_done(&self) -> bool {
-        self.states.iter().all(|state| *state == State::Done)
-    }
-
     /// Notes that a change ended.
     pub fn finish(&mut self, index: usize, done: bool) {
         self.states[index] = if done { State::Done } else { State::Failed };

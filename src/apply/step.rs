@@ -24,7 +24,7 @@ pub async fn run(
     context: &Context<'_>,
     ids: &Ids,
 ) -> Result<Outcome, StoreError> {
-    if change.action == Action::Delete {
+    if matches!(change.action, Action::Delete | Action::Replace) {
         // Before the call: a crash in between must not lose what `state restore` needs.
         context.state.record_removed(&change.address, &removed(change, context), (context.now)())?;
     }
@@ -71,14 +71,13 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
         }
         (Action::Delete, None) => return Ok(None),
         (Action::Replace, Some(old)) => {
-            let body = write_body(&after, context.live.get(&old), &change.removed_tags());
-            if replaces_in_place(change) {
-                context.writer.delete_monitor(old).await?;
-            }
-            create(change, &body, context).await?
+            // The old one first: at no time do two monitors page people, and none can be left over. What a create needs
+            // has been validated; if it fails all the same, the next run finds the monitor missing and makes it.
+            context.writer.delete_monitor(old).await?;
+            create(change, &after, &body_of_replace(&after, context.live.get(&old), change), context).await?
         }
         (Action::Create | Action::Replace, _) | (_, None) => {
-            create(change, &write_body(&after, None, &[]), context).await?
+            create(change, &after, &write_body(&after, None, &[]), context).await?
         }
         (Action::Update | Action::Rename | Action::Adopt, Some(id)) => {
             let body = write_body(&after, context.live.get(&id), &change.removed_tags());
@@ -89,35 +88,26 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
     Ok(Some(written.id))
 }
 
-/// Whether the old monitor of a replace has to go before the new one can come: Datadog refuses a second monitor of
-/// the same name, query and message. Otherwise it goes last, when nothing refers to it any more.
-fn replaces_in_place(change: &Change) -> bool {
-    let same = |key: &str| change.after.get(key) == change.before.get(key);
-    same("name") && same("query") && same("message")
-}
-
-/// Deletes the old monitor of a replace, once everything that referred to it is done.
-pub async fn retire(change: &Change, context: &Context<'_>) -> Result<Option<Outcome>, StoreError> {
-    let Some(old) = change.id.filter(|_| change.action == Action::Replace && !replaces_in_place(change))
-    else {
-        return Ok(None);
-    };
-    context.state.record_removed(&change.address, &removed(change, context), (context.now)())?;
-    Ok(match context.writer.delete_monitor(old).await {
-        Ok(_) => None,
-        Err(error) => Some(Outcome::Failed {
-            message: format!(
-                "the new monitor is live, the old one {old} as well: {}",
-                clean(&error.to_string())
-            ),
-            unknown: error.outcome_unknown(),
-        }),
-    })
+/// The body of a monitor that takes another one's place: the tags that others gave it are kept; its options belonged
+/// to another type.
+fn body_of_replace(after: &Document, old: Option<&Document>, change: &Change) -> Document {
+    let mut body = write_body(after, None, &[]);
+    let tags = old.and_then(|old| old.get("tags")).cloned().unwrap_or_default();
+    let with_tags = Document::from_iter([("tags".to_owned(), tags)]);
+    if let Some(tags) = write_body(after, Some(&with_tags), &change.removed_tags()).remove("tags") {
+        body.insert("tags".to_owned(), tags);
+    }
+    body
 }
 
 /// A create is never sent twice blindly. When its reply is lost, or Datadog says that such a monitor exists, the
 /// monitor is looked up, and is ours if it carries the address.
-async fn create(change: &Change, body: &Document, context: &Context<'_>) -> Result<LiveMonitor, ApiError> {
+async fn create(
+    change: &Change,
+    after: &Document,
+    body: &Document,
+    context: &Context<'_>,
+) -> Result<LiveMonitor, ApiError> {
     let error = match context.writer.create_monitor(body).await {
         Ok(created) => return Ok(created),
         Err(error) => error,
@@ -144,7 +134,7 @@ async fn create(change: &Change, body: &Document, context: &Context<'_>) -> Resu
         return Ok(live.clone());
     }
     // It is ours, and older than what is asked for.
-    context.writer.update_monitor(live.id, &write_body(&change.after, Some(&live.document()), &[])).await
+    context.writer.update_monitor(live.id, &write_body(after, Some(&live.document()), &[])).await
 }
 
 /// A composite's query with the ids of its operands, those made a moment ago included.

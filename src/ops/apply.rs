@@ -49,8 +49,9 @@ pub async fn apply(
 ) -> Applied {
     let Planned { compiled, refreshed, .. } = planned;
     let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
-    let ids =
-        matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0)).collect();
+    let matched = matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0));
+    let disowned = refreshed.disowned.iter().map(|(address, id)| (address.clone(), id.0));
+    let ids = disowned.chain(matched).collect();
     let context = Context {
         writer,
         owner_tag: &request.environment.tag,

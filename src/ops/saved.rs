@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{Failure, Planned};
 use crate::compile::{ResourceKind, composite};
-use crate::model::{Document, LiveMetric, LiveMonitor};
-use crate::normalise::{ADDRESS_TAG, canonical, is_ignored, leaves};
-use crate::plan::{Action, Change, Plan, metric_document};
+use crate::model::{Address, Document, LiveMetric, LiveMonitor};
+use crate::normalise::{ADDRESS_TAG, at, canonical, is_ignored, leaves, put};
+use crate::plan::{Action, Blocked, Change, Plan, metric_document};
 
 /// A saved plan, compared with what is live now.
 #[derive(Debug)]
@@ -49,6 +49,13 @@ pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
     }
     let already_applied = total - kept.len();
     plan.changes = kept;
+    // What keeps one of these changes back now keeps it back, whatever was known when the plan was saved.
+    let about = |blocked: &&Blocked| {
+        let planned = |address: &Address| plan.changes.iter().any(|change| change.address == *address);
+        blocked.address.as_ref().is_some_and(planned) && !plan.blocked.contains(blocked)
+    };
+    let found: Vec<Blocked> = now.plan.blocked.iter().filter(about).cloned().collect();
+    plan.blocked.extend(found);
     plan.count();
     Ok(Fresh { plan, already_applied })
 }
@@ -61,8 +68,6 @@ enum State {
 
 fn state_of(change: &Change, now: &Planned) -> State {
     match change.kind {
-        // A metric that Datadog has not seen, or nobody has configured, has nothing that could be stale.
-        ResourceKind::Metric if change.action == Action::Create => State::AsPlannedFrom,
         ResourceKind::Metric => {
             let document = if change.action == Action::Delete { &change.before } else { &change.after };
             let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
@@ -81,6 +86,14 @@ fn monitor_state(change: &Change, now: &Planned) -> State {
     if let Some(live) = planned_from {
         return compared(change, &after, &live.document());
     }
+    // What a fresh plan would not make, but take over or leave alone, must not get a twin.
+    let fresh = now.plan.changes.iter().find(|other| other.address == change.address);
+    let is_disowned = now.plan.drift.iter().any(|drift| drift.address == change.address);
+    let is_there = is_disowned || fresh.is_some_and(|other| other.action != Action::Create);
+    if change.action == Action::Create && is_there && at_address(change.address.as_str(), monitors).is_none()
+    {
+        return State::Changed("there is a monitor for it by now".to_owned());
+    }
     // A create, or a monitor that is gone: then the address tells whether it is done already.
     match (change.action, at_address(change.address.as_str(), monitors)) {
         (Action::Delete, _) => State::AlreadyApplied,
@@ -95,7 +108,12 @@ fn monitor_state(change: &Change, now: &Planned) -> State {
 
 fn compared(change: &Change, after: &Document, live: &Document) -> State {
     let is_done = || change.action != Action::Delete && differing(after, live).is_none();
-    match differing(&change.before, live) {
+    // What was not set when it was planned must not be set now either.
+    let mut before = change.before.clone();
+    for path in leaves(&change.after).into_keys().filter(|path| at(&change.before, path).is_none()) {
+        put(&mut before, &path, Value::Null);
+    }
+    match differing(&before, live) {
         None => State::AsPlannedFrom,
         Some(_) if is_done() => State::AlreadyApplied,
         Some(field) => State::Changed(field),

@@ -11,7 +11,7 @@ use crate::compile::{ResourceKind, composite};
 use crate::datadog::Reader;
 use crate::diag::Code;
 use crate::diff::write_body;
-use crate::model::{Document, MonitorId, Verdict};
+use crate::model::{Address, Document, MonitorId, Verdict};
 use crate::normalise::hex;
 use crate::plan::{Action, Blocked, Change, Plan, PlanDiagnostic};
 use crate::store;
@@ -81,32 +81,37 @@ pub async fn can_delete(plan: &mut Plan, reader: &Reader) -> Result<(), Failure>
     let goes = |change: &&Change| {
         change.kind == ResourceKind::Monitor && matches!(change.action, Action::Delete | Action::Replace)
     };
-    let going: BTreeMap<MonitorId, String> =
-        plan.changes.iter().filter(goes).filter_map(|c| Some((c.id?, c.address.to_string()))).collect();
+    let going: BTreeMap<MonitorId, Address> =
+        plan.changes.iter().filter(goes).filter_map(|c| Some((c.id?, c.address.clone()))).collect();
     if going.is_empty() {
         return Ok(());
     }
     let ids: Vec<MonitorId> = going.keys().copied().collect();
-    // A composite of this plan lets go of its operands, or goes itself, before they do.
-    let lets_go: Vec<String> = plan
-        .changes
-        .iter()
-        .filter(|change| change.before.get("type").and_then(Value::as_str) == Some("composite"))
-        .filter_map(|change| change.id.map(|id| id.0.to_string()))
-        .collect();
     for (id, reasons) in reader.can_delete(&ids).await? {
-        let by_others =
-            |reason: &&String| !lets_go.iter().any(|composite| reason.contains(composite.as_str()));
+        let by_others = |reason: &&String| !plan.changes.iter().any(|change| lets_go(change, id, reason));
         let reasons: Vec<&str> = reasons.iter().filter(by_others).map(String::as_str).collect();
         if let (false, Some(address)) = (reasons.is_empty(), going.get(&id)) {
             plan.blocked.push(Blocked {
                 guard: "referenced".to_owned(),
+                address: Some(address.clone()),
                 message: format!("{address} {id} cannot be deleted: {}", clean(&reasons.join("; "))),
-                help: "remove the reference in Datadog first".to_owned(),
+                help: "take the reference away first".to_owned(),
             });
         }
     }
     Ok(())
+}
+
+/// Whether a change of the plan is about a composite that `reason` names, and lets go of the monitor `id`.
+fn lets_go(change: &Change, id: MonitorId, reason: &str) -> bool {
+    let names = |text: &str, id: MonitorId| {
+        text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.parse() == Ok(id.0))
+    };
+    let is_composite =
+        |document: &Document| document.get("type").and_then(Value::as_str) == Some("composite");
+    let query = change.after.get("query").and_then(Value::as_str).unwrap_or_default();
+    let still = is_composite(&change.after) && names(query, id);
+    is_composite(&change.before) && change.id.is_some_and(|composite| names(reason, composite)) && !still
 }
 
 /// A composite of monitors that do not exist yet cannot be validated, nor can a body whose place another monitor
@@ -115,8 +120,12 @@ fn can_be_asked(change: &Change, plan: &Plan) -> bool {
     let query = change.after.get("query").and_then(Value::as_str).unwrap_or_default();
     let is_composite = change.after.get("type").and_then(Value::as_str) == Some("composite");
     let waits = |other: &&Change| change.depends_on.contains(&other.address) && other.id.is_some();
+    // The old monitor of a replace is still there; where the two agree, it would be taken for a twin.
+    let same = |key: &str| change.after.get(key) == change.before.get(key);
+    let is_twin = change.action == Action::Replace && same("name") && same("query") && same("message");
     change.kind == ResourceKind::Monitor
         && change.action != Action::Delete
+        && !is_twin
         && !(is_composite && composite::references(query).next().is_some())
         && !plan.changes.iter().any(|other| waits(&other))
 }

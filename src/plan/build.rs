@@ -78,15 +78,13 @@ impl Inputs<'_> {
 /// Builds the plan.
 pub fn build(inputs: &Inputs<'_>) -> Plan {
     let mut matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
-    matching.set_copies_apart(inputs.deleted);
+    matching.set_copies_apart(inputs.deleted, inputs.applied);
     let managed = (matching.matched.len() + matching.orphans.len()) as u64;
     let nodes: Vec<&Node> = inputs.graph.nodes().collect();
-    // A monitor that is replaced gets another id: composites must wait for it.
-    let stays =
-        |node: &&&Node| matching.matched.get(&node.address).is_some_and(|m| !m.is_of_another_type(node));
-    let id_of = |node: &&Node| matching.matched.get(&node.address).map(|m| m.live.id.0);
-    let ids: HashMap<&str, u64> =
-        nodes.iter().filter(stays).filter_map(|node| Some((node.address.as_str(), id_of(node)?))).collect();
+    // A monitor that lost its owner tag is still the operand that it was.
+    let matched = matching.matched.iter().map(|(address, matched)| (address.as_str(), matched.live.id.0));
+    let disowned = inputs.disowned.iter().map(|(address, id)| (address.as_str(), id.0));
+    let ids: HashMap<&str, u64> = disowned.chain(matched).collect();
     let parts = in_parts(&nodes, |nodes| {
         let mut builder = Builder::new(inputs, &ids);
         for node in nodes {
@@ -113,6 +111,10 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         drift.retain(|drift| kept(&drift.address, None));
     }
     order::connect(&mut changes, inputs.graph);
+    blocked.retain(|blocked| {
+        let planned = |address: &Address| changes.iter().any(|change| change.address == *address);
+        blocked.address.as_ref().is_none_or(planned)
+    });
     blocked.extend(guard::judge_operands(&changes));
     changes.sort_by(|a, b| a.display_order().cmp(&b.display_order()));
     let mut plan = Plan {
@@ -158,7 +160,7 @@ fn told(inputs: &Inputs<'_>, matching: &Matching<'_>, found: &[Diagnostic]) -> V
 /// Collects what happens to each resource. What happens to a monitor stands in `monitor`, to a metric in `metric`.
 pub(super) struct Builder<'a> {
     pub inputs: &'a Inputs<'a>,
-    /// The ids of monitors that stay, by address, for composites.
+    /// The ids of monitors that exist, by address, for composites.
     pub ids: &'a HashMap<&'a str, u64>,
     pub changes: Vec<Change>,
     pub deferred: Vec<Change>,

@@ -8,7 +8,7 @@ use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
 
 fn blocked(guard: &str, message: String, help: String) -> Blocked {
-    Blocked { guard: guard.to_owned(), message, help }
+    Blocked { guard: guard.to_owned(), address: None, message, help }
 }
 
 /// Judges a plan against the brakes of `[guard]`. `managed` counts the live monitors that are ours.

@@ -23,7 +23,9 @@ pub fn mark_of(document: &Document) -> Option<Mark<'_>> {
     let (text, mark) = description.rsplit_once(ADDRESS_TAG)?;
     let (address, rev) = mark.split_whitespace().next()?.rsplit_once('@')?;
     let (before, _) = text.rsplit_once(" series an hour")?;
-    let series = before.rsplit(' ').next()?.parse().ok()?;
+    // Anybody can write a description: no number of it may overflow a sum.
+    let series: u32 = before.rsplit(' ').next()?.parse().ok()?;
+    let series = u64::from(series);
     Some(Mark { address, rev, series })
 }
 

@@ -36,8 +36,17 @@ pub struct Matched<'s> {
 impl Matching<'_> {
     /// An orphan at whose address another monitor was deleted, and that was there before that, is a copy that
     /// somebody made of it in Datadog: not ours to delete.
-    pub fn set_copies_apart(&mut self, deleted: &BTreeMap<Address, (MonitorId, Timestamp)>) {
+    ///
+    /// One that we applied is none, whatever was deleted there before.
+    pub fn set_copies_apart(
+        &mut self,
+        deleted: &BTreeMap<Address, (MonitorId, Timestamp)>,
+        applied: &BTreeMap<Address, Applied>,
+    ) {
         let is_copy = |address: &Address, live: &LiveMonitor| {
+            if applied.get(address).is_some_and(|applied| applied.id == Some(live.id)) {
+                return false;
+            }
             let Some((id, at)) = deleted.get(address) else { return false };
             let document = live.document();
             let created = document.get("created").and_then(Value::as_str).and_then(|text| text.parse().ok());
@@ -123,21 +132,28 @@ pub fn match_monitors<'s>(
             matching.matched.insert(&node.address, Matched { live, how: How::Renamed(former) });
         }
     }
+    // Monitors without an address tag: first those that were applied here, then those of the name.
     let mut taken: BTreeSet<MonitorId> = BTreeSet::new();
     for node in &desired {
         if matching.matched.contains_key(&node.address) {
             continue;
         }
-        // The monitor that was applied here, if somebody removed its address tag; else one of the name.
         let addresses = std::iter::once(&node.address).chain(&node.former);
-        let known =
-            addresses.filter_map(|address| applied.get(address)?.id).find_map(|id| by_id.get(&id).copied());
+        let mut known = addresses.filter_map(|address| by_id.get(&applied.get(address)?.id?).copied());
+        if let Some(live) = known.find(|live| !taken.contains(&live.id)) {
+            taken.insert(live.id);
+            matching.matched.insert(&node.address, Matched { live, how: How::Name });
+        }
+    }
+    for node in &desired {
+        if matching.matched.contains_key(&node.address) {
+            continue;
+        }
         let named = by_name.get(text(node, "name")).into_iter().flatten().copied();
         let fits = |live: &&LiveMonitor| {
             !taken.contains(&live.id) && same_type(&live.monitor_type, text(node, "type"))
         };
-        let oldest = known.filter(fits).or_else(|| named.filter(fits).min_by_key(|live| live.id));
-        if let Some(live) = oldest {
+        if let Some(live) = named.filter(fits).min_by_key(|live| live.id) {
             taken.insert(live.id);
             matching.matched.insert(&node.address, Matched { live, how: How::Name });
         }

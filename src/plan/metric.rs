@@ -70,6 +70,7 @@ impl Builder<'_> {
         if !ours && is_configured(live) {
             self.blocked.push(Blocked {
                 guard: "foreign_metric".to_owned(),
+                address: Some(node.address.clone()),
                 message: format!("{name} of {} is configured already, and not by bellwether", node.address),
                 help: "give it another `metric`, or clear its description and tag configuration in Datadog to hand it over"
                     .to_owned(),

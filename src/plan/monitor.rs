@@ -22,7 +22,8 @@ impl Builder<'_> {
         let desired = self.resolved(node);
         let desired_rev = rev(&node.document);
         let Some(matched) = matched else {
-            match self.inputs.disowned.get(&node.address) {
+            let mut addresses = std::iter::once(&node.address).chain(&node.former);
+            match addresses.find_map(|address| self.inputs.disowned.get(address)) {
                 Some(id) => self.disowned(node, *id),
                 None => self.create(node, desired.into_owned(), &desired_rev),
             }
@@ -64,8 +65,12 @@ impl Builder<'_> {
         if !held.is_empty() {
             self.held(node, live, &document, &desired, &held, applied);
         }
+        if held.iter().any(|difference| difference.path == "type") {
+            // Somebody put a monitor of another type in its place: to be decided by people, and as a whole.
+            return;
+        }
         let action = match &matched.how {
-            How::Address | How::Renamed(_) if matched.is_of_another_type(node) => Action::Replace,
+            _ if matched.is_of_another_type(node) => Action::Replace,
             How::Renamed(_) => Action::Rename,
             How::Name => Action::Adopt,
             How::Address if !written.is_empty() || !is_tagged => Action::Update,

@@ -26,7 +26,8 @@ pub fn connect(changes: &mut [Change], graph: &DesiredGraph) {
 
 type Edges = BTreeMap<Address, BTreeSet<Address>>;
 
-/// Datadog refuses to delete a monitor while a composite refers to it: the composite's change goes first.
+/// Datadog refuses to delete a monitor while a composite refers to it: the composite's change goes first. Where the
+/// composite goes on to refer to it, a guard has the last word.
 fn release_operands(changes: &[Change], edges: &mut Edges) {
     let composites: Vec<(&Change, BTreeSet<u64>)> = changes
         .iter()
@@ -37,10 +38,12 @@ fn release_operands(changes: &[Change], edges: &mut Edges) {
             (change, ids.collect())
         })
         .collect();
-    for delete in changes.iter().filter(|change| change.action == Action::Delete) {
+    let goes = |change: &&Change| matches!(change.action, Action::Delete | Action::Replace);
+    for delete in changes.iter().filter(goes) {
         let Some(id) = delete.id else { continue };
         for (composite, _) in composites.iter().filter(|(_, ids)| ids.contains(&id.0)) {
-            if composite.address != delete.address {
+            let is_needed = reaches(edges, &composite.address, &delete.address);
+            if composite.address != delete.address && !is_needed {
                 edges.entry(delete.address.clone()).or_default().insert(composite.address.clone());
             }
         }

@@ -273,6 +273,9 @@ pub struct Blocked {
     /// The guard: `max_deletes`, `conflict`, `referenced`, `foreign_metric`, `operand`, `custom_metrics`, `max_per_event`
     /// or `max_monitors`.
     pub guard: String,
+    /// The resource that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
     /// What is wrong.
     pub message: String,
     /// What to do if it is right.

@@ -8,7 +8,7 @@ use crate::compile::ResourceKind;
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document};
 use crate::normalise::at;
-use crate::plan::{Action, Change, Drift, FieldChange, Plan, REV_FIELD};
+use crate::plan::{Action, Change, Drift, FieldChange, OWNER_FIELD, Plan, REV_FIELD};
 use crate::query;
 use crate::text::clean_line;
 use crate::units::plain;
@@ -250,7 +250,9 @@ fn held(page: &Page, drift: &Drift) -> String {
         .collect();
     text.push_str(&labelled(page, "drifted", &rows));
     let mut effects = drift.effect.clone();
-    effects.push("held; put back: apply --reset-drift".to_owned());
+    if drift.fields.iter().all(|field| field.path != OWNER_FIELD) {
+        effects.push("held; put back: apply --reset-drift".to_owned());
+    }
     text + &effect(page, &effects)
 }
 
