@@ -1,6 +1,6 @@
 //! Building a plan from the desired graph, the snapshot and what was last applied.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -85,8 +85,13 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
     let matched = matching.matched.iter().map(|(address, matched)| (address.as_str(), matched.live.id.0));
     let disowned = inputs.disowned.iter().map(|(address, id)| (address.as_str(), id.0));
     let ids: HashMap<&str, u64> = disowned.chain(matched).collect();
+    // Who newly refers to a monitor that is replaced has to wait for its new id.
+    let is_replaced =
+        |node: &&&Node| matching.matched.get(&node.address).is_some_and(|m| m.is_of_another_type(node));
+    let replaced: HashSet<&str> =
+        nodes.iter().filter(is_replaced).map(|node| node.address.as_str()).collect();
     let parts = in_parts(&nodes, |nodes| {
-        let mut builder = Builder::new(inputs, &ids);
+        let mut builder = Builder::new(inputs, &ids, &replaced);
         for node in nodes {
             match node.kind {
                 ResourceKind::Monitor => builder.monitor(node, matching.matched.get(&node.address)),
@@ -95,7 +100,7 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         }
         builder
     });
-    let mut builder = Builder::new(inputs, &ids);
+    let mut builder = Builder::new(inputs, &ids, &replaced);
     for part in parts {
         builder.join(part);
     }
@@ -162,6 +167,8 @@ pub(super) struct Builder<'a> {
     pub inputs: &'a Inputs<'a>,
     /// The ids of monitors that exist, by address, for composites.
     pub ids: &'a HashMap<&'a str, u64>,
+    /// The addresses of monitors that are replaced, and so get another id.
+    pub replaced: &'a HashSet<&'a str>,
     pub changes: Vec<Change>,
     pub deferred: Vec<Change>,
     pub drift: Vec<Drift>,
@@ -171,10 +178,11 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(inputs: &'a Inputs<'a>, ids: &'a HashMap<&'a str, u64>) -> Self {
+    fn new(inputs: &'a Inputs<'a>, ids: &'a HashMap<&'a str, u64>, replaced: &'a HashSet<&'a str>) -> Self {
         Self {
             inputs,
             ids,
+            replaced,
             changes: Vec::new(),
             deferred: Vec::new(),
             drift: Vec::new(),

@@ -19,18 +19,18 @@ use crate::units::plain;
 impl Builder<'_> {
     /// Plans one desired monitor.
     pub(super) fn monitor(&mut self, node: &Node, matched: Option<&Matched<'_>>) {
-        let desired = self.resolved(node);
         let desired_rev = rev(&node.document);
         let Some(matched) = matched else {
             let mut addresses = std::iter::once(&node.address).chain(&node.former);
             match addresses.find_map(|address| self.inputs.disowned.get(address)) {
                 Some(id) => self.disowned(node, *id),
-                None => self.create(node, desired.into_owned(), &desired_rev),
+                None => self.create(node, self.resolved(node, None).into_owned(), &desired_rev),
             }
             return;
         };
         let live = matched.live;
         let document = live.document();
+        let desired = self.resolved(node, Some(&document));
         // A renamed monitor's base is kept under its former address.
         let base_address = match &matched.how {
             How::Renamed(from) => from,
@@ -47,7 +47,7 @@ impl Builder<'_> {
         let resolved_base;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
-                resolved_base = self.resolve_query(applied);
+                resolved_base = self.resolve_query(applied, Some(&document));
                 Base::Known(&resolved_base)
             }
             other => other,
@@ -185,10 +185,11 @@ impl Builder<'_> {
         );
     }
 
-    /// The desired document with a composite's operands as ids, as far as these exist.
-    fn resolved<'n>(&self, node: &'n Node) -> Cow<'n, Document> {
+    /// The desired document with a composite's operands as ids, as far as these exist and stay. A live composite goes
+    /// on with an operand that is replaced: Datadog would not let that operand go, which a guard says.
+    fn resolved<'n>(&self, node: &'n Node, live: Option<&Document>) -> Cow<'n, Document> {
         if is_composite(&node.document) {
-            Cow::Owned(self.resolve_query(&node.document))
+            Cow::Owned(self.resolve_query(&node.document, live))
         } else {
             Cow::Borrowed(&node.document)
         }
@@ -211,10 +212,17 @@ impl Builder<'_> {
         Cow::Owned(document)
     }
 
-    fn resolve_query(&self, document: &Document) -> Document {
+    fn resolve_query(&self, document: &Document, live: Option<&Document>) -> Document {
+        let live_query = live.and_then(|live| live.get("query")).and_then(Value::as_str).unwrap_or_default();
+        let (_, operands) = composite::shape(live_query);
+        let id_of = |address: &str| {
+            let id = self.ids.get(address).copied()?;
+            let goes_on = !self.replaced.contains(address) || operands.contains(&id.to_string().as_str());
+            goes_on.then_some(id)
+        };
         let mut document = document.clone();
         if let Some(Value::String(query)) = document.get_mut("query") {
-            *query = composite::resolve(query, |address| self.ids.get(address).copied());
+            *query = composite::resolve(query, id_of);
         }
         document
     }
