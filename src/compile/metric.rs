@@ -84,7 +84,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         },
         "tag_configuration": {"metric_type": "gauge", "tags": keys},
     }));
-    let marked = format!("{text}@{}", rev(&document));
+    let marked = format!("{text}@{} for {}", rev(&document), compiler.environment.tag);
     put(&mut document, "metadata.description", marked.into());
     let facts = MetricFacts { name, per, address: request.address.clone() };
     let node = Node {

@@ -12,21 +12,24 @@ pub struct Mark<'d> {
     pub address: &'d str,
     /// The hash of what was applied.
     pub rev: &'d str,
+    /// The tag of the environment that configures the metric.
+    pub owner: &'d str,
     /// The most series in an hour.
     pub series: u64,
 }
 
 /// The mark of a metric's document, if bellwether wrote it:
-/// `… At most 66 series an hour. bellwether:<address>@<rev>`.
+/// `… At most 66 series an hour. bellwether:<address>@<rev> for <owner tag>`.
 pub fn mark_of(document: &Document) -> Option<Mark<'_>> {
     let description = at(document, "metadata.description").and_then(Value::as_str)?;
     let (text, mark) = description.rsplit_once(ADDRESS_TAG)?;
-    let (address, rev) = mark.split_whitespace().next()?.rsplit_once('@')?;
+    let (mark, owner) = mark.trim().split_once(" for ")?;
+    let (address, rev) = mark.rsplit_once('@')?;
     let (before, _) = text.rsplit_once(" series an hour")?;
     // Anybody can write a description: no number of it may overflow a sum.
     let series: u32 = before.rsplit(' ').next()?.parse().ok()?;
     let series = u64::from(series);
-    Some(Mark { address, rev, series })
+    Some(Mark { address, rev, owner, series })
 }
 
 /// A live metric in the shape of a compiled one.
@@ -54,16 +57,21 @@ mod tests {
     #[test]
     fn a_mark_is_found_and_anything_else_is_none() {
         let ours = document(
-            "Highest rate. At most 66 series an hour. bellwether:com.x.E.id/aggregate_metric@0123456789ab",
+            "Highest rate. At most 66 series an hour. bellwether:com.x.E.id/aggregate_metric@0123456789ab for esm-prod",
         );
-        let mark = Mark { address: "com.x.E.id/aggregate_metric", rev: "0123456789ab", series: 66 };
+        let mark = Mark {
+            address: "com.x.E.id/aggregate_metric",
+            rev: "0123456789ab",
+            owner: "esm-prod",
+            series: 66,
+        };
         assert_eq!(mark_of(&ours), Some(mark));
         for other in [
             "",
             "At most 66 series an hour.",
             "bellwether:",
-            "bellwether:a/b@c",
-            "At most x series an hour. bellwether:a/b@c",
+            "bellwether:a/b@c for x",
+            "At most x series an hour. bellwether:a/b@c for x",
         ] {
             assert_eq!(mark_of(&document(other)), None, "{other}");
         }

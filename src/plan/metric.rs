@@ -23,6 +23,13 @@ impl Builder<'_> {
         let document = metric_document(name, live);
         let applied = self.inputs.applied.get(&node.address);
         let mark = mark_of(&document);
+        let owner = mark_of(&node.document).map(|mark| mark.owner.to_owned());
+        if mark.as_ref().is_some_and(|mark| self.is_known(node, mark) && Some(mark.owner) != owner.as_deref())
+        {
+            // Another environment of this organisation has configured the metric that both publish: one is enough.
+            self.unchanged += 1;
+            return;
+        }
         let ours = applied.is_some() || mark.as_ref().is_some_and(|mark| self.is_known(node, mark));
         let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
         let base = base(node, mark.as_ref(), applied_document.as_deref());
@@ -105,10 +112,11 @@ impl Builder<'_> {
             let live = self.inputs.snapshot.metrics.get(&name);
             let Some(live) = live.filter(|live| live.tag_configuration.is_some()) else { continue };
             let document = metric_document(&name, live);
-            // Somebody else's by now.
-            let Some(mark) = mark_of(&document).filter(|mark| mark.address == address.as_str()) else {
-                continue;
-            };
+            // By now it may be somebody else's.
+            let recorded = applied.document.get();
+            let owner = mark_of(&recorded).map(|mark| mark.owner);
+            let is_ours = |mark: &Mark<'_>| mark.address == address.as_str() && Some(mark.owner) == owner;
+            let Some(mark) = mark_of(&document).filter(is_ours) else { continue };
             let series = mark.series;
             let change = self.removal(address, ResourceKind::Metric);
             self.changes.push(Change {

@@ -177,12 +177,28 @@ fn describe(server: &Server, description: &str) {
 #[test]
 fn a_metric_of_somebody_else_is_not_taken_over() {
     let (server, project) = applied();
-    describe(&server, "ours alone. At most 9223372036854775808 series an hour. bellwether:a/b@c");
+    describe(&server, "ours alone. At most 9223372036854775808 series an hour. bellwether:a/b@c for x");
     let mark = server.mark();
     project.run(&["apply", "--yes"]).exits(5).complains(&[METRIC, "not by bellwether"]);
     assert_eq!(server.writes_since(mark), [""; 0]);
     // What the guard is about is not part of this apply.
     project.run(&["apply", "--yes", "--only", "*AddToCart*"]).exits(0);
+}
+
+#[test]
+fn two_environments_of_one_organisation_share_a_metric_without_a_fight() {
+    let (server, project) = applied();
+    server.report(METRIC);
+    project.apply();
+    let toml = project.read("bellwether.toml");
+    let other = format!(
+        "[environments.two]\napi_url = \"{}\"\ntag = \"esm-two\"\n[environments.two.defaults.aggregate_metric]\ntop = 20\n",
+        server.url()
+    );
+    project.write("bellwether.toml", &format!("{toml}\n{other}"));
+    let field = "*experimentId/aggregate_metric";
+    project.run(&["--env", "two", "plan", "--only", field, "--detailed-exitcode"]).exits(0);
+    project.is_settled();
 }
 
 #[test]
