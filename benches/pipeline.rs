@@ -7,10 +7,6 @@
 
 mod support;
 
-/// As in the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
