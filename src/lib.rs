@@ -1,4 +1,8 @@
 //! bellwether compiles annotated Avro schemas into Datadog monitoring.
+//!
+//! Data flows one way: [`schema`] reads schema files, [`compile`] makes the desired-state graph of their annotations with the
+//! kinds of the [`catalog`], [`plan`] compares it with a snapshot of Datadog, [`render`] tells people, and [`apply`] writes.
+//! [`ops`] are the use cases, [`cli`] is the door. `docs/architecture.md` says who may use whom, and a test holds it.
 
 pub mod apply;
 pub mod catalog;

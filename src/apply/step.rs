@@ -25,8 +25,12 @@ pub async fn run(
     ids: &Ids,
 ) -> Result<Outcome, StoreError> {
     if matches!(change.action, Action::Delete | Action::Replace) {
-        // Before the call: a crash in between must not lose what `state restore` needs.
-        context.state.record_removed(&change.address, &removed(change, context), (context.now)())?;
+        // Before the call: a crash in between must not lose the only copy of what was there.
+        let kept = context.state.record_removed(&change.address, &removed(change, context), (context.now)());
+        if let Err(error) = kept {
+            let message = format!("not deleted, since it cannot be kept for later: {error}");
+            return Ok(Outcome::Failed { message, unknown: false });
+        }
     }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
