@@ -45,6 +45,17 @@ fn write_raw(project: &Project, operand_type: &str, operand_query: &str, composi
     project.write("schemas/raw.avsc", &schema.to_string());
 }
 
+/// Gives the raw monitor of the example a type that Datadog cannot change it to.
+fn with_another_type(project: &Project) -> String {
+    let replaced = project
+        .read("schemas/platform.avpr")
+        .replace("service check", "query alert")
+        .replace("\\\"datadog.agent.up\\\".over(\\\"service:event-pipeline\\\").by(\\\"host\\\").last(4).count_by_status()", "avg(last_5m):avg:a.b{*} > 3")
+        .replace("{\"critical\": 3, \"warning\": 2, \"ok\": 1}", "{\"critical\": 3}");
+    project.write("schemas/platform.avpr", &replaced);
+    replaced
+}
+
 fn without_tag(server: &Server, id: u64, gone: impl Fn(&str) -> bool) {
     server.edit(id, |body| {
         body["tags"].as_array_mut().unwrap().retain(|tag| !gone(tag.as_str().unwrap()));
@@ -54,12 +65,7 @@ fn without_tag(server: &Server, id: u64, gone: impl Fn(&str) -> bool) {
 #[test]
 fn a_replaced_monitor_is_one_monitor_and_goes_with_its_annotation() {
     let (server, project) = applied();
-    let text = project.read("schemas/platform.avpr");
-    let replaced = text
-        .replace("service check", "query alert")
-        .replace("\\\"datadog.agent.up\\\".over(\\\"service:event-pipeline\\\").by(\\\"host\\\").last(4).count_by_status()", "avg(last_5m):avg:a.b{*} > 3")
-        .replace("{\"critical\": 3, \"warning\": 2, \"ok\": 1}", "{\"critical\": 3}");
-    project.write("schemas/platform.avpr", &replaced);
+    let replaced = with_another_type(&project);
     assert_eq!(actions(&project.plan()), [format!("replace {RAW}")]);
     project.apply();
     assert_eq!(server.monitors().len(), 18);
@@ -154,12 +160,7 @@ fn a_known_monitor_is_not_taken_by_another_of_the_same_name() {
 fn a_monitor_without_address_tag_and_of_another_type_is_replaced_and_not_left_over() {
     let (server, project) = applied();
     without_tag(&server, server.id_at(RAW), |tag| tag.starts_with("bellwether:"));
-    let text = project.read("schemas/platform.avpr");
-    let replaced = text
-        .replace("service check", "query alert")
-        .replace("\\\"datadog.agent.up\\\".over(\\\"service:event-pipeline\\\").by(\\\"host\\\").last(4).count_by_status()", "avg(last_5m):avg:a.b{*} > 3")
-        .replace("{\"critical\": 3, \"warning\": 2, \"ok\": 1}", "{\"critical\": 3}");
-    project.write("schemas/platform.avpr", &replaced);
+    with_another_type(&project);
     assert_eq!(actions(&project.plan()), [format!("replace {RAW}")]);
     project.apply();
     assert_eq!(server.monitors().len(), 18);
