@@ -28,12 +28,6 @@ impl Span {
     pub fn to(self, other: Self) -> Self {
         Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
-
-    /// The empty span at its start.
-    #[must_use]
-    pub fn start_point(self) -> Self {
-        Self { end: self.start, ..self }
-    }
 }
 
 /// A line and a column, both counted from 1; the column counts characters.

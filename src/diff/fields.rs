@@ -1,7 +1,7 @@
 //! The three-way comparison of one resource, field by field.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -144,15 +144,6 @@ fn tag_set(document: &Document) -> BTreeSet<&str> {
     let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
     tags.filter_map(Value::as_str)
         .filter(|tag| !tag.starts_with(ADDRESS_TAG) && !tag.starts_with(REV_TAG))
-        .collect()
-}
-
-/// The fields of a document by path, as they stand, without those that are never compared; for display.
-pub fn shown_fields(document: &Document) -> BTreeMap<String, Value> {
-    leaves(document)
-        .into_iter()
-        .filter(|(path, value)| !is_ignored(path) && !value.is_null())
-        .map(|(path, value)| (path.into_owned(), value.clone()))
         .collect()
 }
 

@@ -6,6 +6,6 @@ mod fields;
 mod merge;
 mod text;
 
-pub use fields::{Base, ChangedBy, FieldDifference, compare, shown_fields};
+pub use fields::{Base, ChangedBy, FieldDifference, compare};
 pub use merge::write_body;
 pub use text::{LineChange, lines, marked_tokens};

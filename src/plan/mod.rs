@@ -17,7 +17,7 @@ mod types;
 
 pub use base::live_rev;
 pub use build::{Inputs, Only, Options, build};
-pub use guard::{judge, judge_budget, judge_conflicts};
+pub use guard::judge_budget;
 pub use mark::metric_document;
 pub use matching::{How, Matched, Matching, match_monitors};
 pub use report::{Outcome, Report};

@@ -27,19 +27,7 @@ impl Target {
     pub fn is_reserved(self, name: &str) -> bool {
         let names: &[&str] = match self {
             Self::Protocol => &["namespace", "protocol", "doc", "messages", "types", "errors"],
-            Self::Enum => &[
-                "doc",
-                "fields",
-                "items",
-                "name",
-                "namespace",
-                "size",
-                "symbols",
-                "values",
-                "type",
-                "aliases",
-                "default",
-            ],
+            Self::Enum => return name == "default" || Self::Named.is_reserved(name),
             Self::Named | Self::Type => &[
                 "doc",
                 "fields",
