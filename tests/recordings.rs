@@ -79,7 +79,13 @@ fn compiled(sent: &Value) -> (DesiredGraph, Sources, Catalog, Config) {
     let options = ParseOptions { import_directories: &[], loader: &NoImports };
     let parsed = parse_project(files, &options, &mut sources);
     let environment = &config.environments["prod"];
-    let input = Input { catalog: &catalog, config: &config, environment_name: "prod", environment };
+    let input = Input {
+        catalog: &catalog,
+        config: &config,
+        environment_name: "prod",
+        environment,
+        sources: &sources,
+    };
     let (graph, diagnostics) = compile(&input, parsed.set.records(), parsed.set.misplaced());
     let errors: Vec<_> = diagnostics
         .iter()

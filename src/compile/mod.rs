@@ -21,9 +21,10 @@ pub use node::{Node, Parameter, ResourceKind, Rule, SetBy};
 
 use self::monitor::MetricFacts;
 use self::parameters::Layers;
+use self::placement::Placement;
 use crate::catalog::{Builds, Catalog, Evaluator, Kind, On};
 use crate::config::{Config, Environment};
-use crate::diag::{self, Code, Diagnostic, Span};
+use crate::diag::{self, Code, Diagnostic, Sources, Span};
 use crate::model::Address;
 use crate::parallel::in_parts;
 use crate::schema::{Annotation, Field, Misplaced, Record};
@@ -39,6 +40,8 @@ pub struct Input<'a> {
     pub environment_name: &'a str,
     /// The environment.
     pub environment: &'a Environment,
+    /// The files, so that corrections can move text.
+    pub sources: &'a Sources,
 }
 
 /// Compiles all records. The graph is complete only if no diagnostic is an error.
@@ -49,10 +52,9 @@ pub fn compile<'a>(
 ) -> (DesiredGraph, Vec<Diagnostic>) {
     let mut out = Vec::new();
     let layers = Layers::new(input.catalog, &input.config.defaults, &input.environment.defaults, &mut out);
-    for annotation in misplaced {
-        placement::misplaced(input.catalog, annotation, &mut out);
-    }
     let records: Vec<&Record> = records.into_iter().collect();
+    let placement = Placement { catalog: input.catalog, sources: input.sources };
+    placement.misplaced(misplaced, &records, &mut out);
     let parts = in_parts(&records, |records| {
         let mut compiler = Compiler::new(input, &layers);
         for record in records {
@@ -90,6 +92,7 @@ struct Compiler<'a> {
     config: &'a Config,
     environment_name: &'a str,
     environment: &'a Environment,
+    sources: &'a Sources,
     layers: &'a Layers,
     evaluator: Evaluator<'a>,
     nodes: Vec<Node>,
@@ -103,6 +106,7 @@ impl<'a> Compiler<'a> {
             config: input.config,
             environment_name: input.environment_name,
             environment: input.environment,
+            sources: input.sources,
             layers,
             evaluator: input.catalog.templates.evaluator(),
             nodes: Vec::new(),
@@ -111,7 +115,8 @@ impl<'a> Compiler<'a> {
     }
 
     fn record(&mut self, record: &Record) {
-        placement::record(self.catalog, record, &mut self.out);
+        let placement = Placement { catalog: self.catalog, sources: self.sources };
+        placement.record(record, &mut self.out);
         let modifiers = Modifiers::default()
             .overlay(&record.protocol_annotations, &mut self.out)
             .overlay(&record.annotations, &mut self.out);

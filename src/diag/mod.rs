@@ -4,9 +4,11 @@
 //! It holds data only; drawing it is `render`'s work. Nothing here reads a file.
 
 mod code;
+mod relocate;
 mod source;
 
 pub use code::Code;
+pub use relocate::relocate;
 pub use source::{FileId, Position, SourceFile, Sources, Span};
 
 /// How bad a diagnostic is. An error stops the run before anything is planned; a warning does not.

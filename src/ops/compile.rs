@@ -27,8 +27,13 @@ impl Compiled {
 ///
 /// All diagnostics, when one of them is an error.
 pub fn compile(project: &Project, name: &str, environment: &Environment) -> Result<Compiled, Failure> {
-    let input =
-        Input { catalog: &project.catalog, config: &project.config, environment_name: name, environment };
+    let input = Input {
+        catalog: &project.catalog,
+        config: &project.config,
+        environment_name: name,
+        environment,
+        sources: &project.sources,
+    };
     let (graph, mut diagnostics) =
         compile::compile(&input, project.schemas.records(), project.schemas.misplaced());
     // What Avro loses is no news where it is an error already.

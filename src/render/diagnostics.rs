@@ -1,7 +1,7 @@
 //! Diagnostics: in rustc's look for people, and as JSON.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::Page;
@@ -14,13 +14,28 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, page: &Page) -
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(page.width);
     let mut text = String::new();
     for diagnostic in diagnostics {
-        text.push_str(&renderer.render(&[group(diagnostic, sources)]));
+        text.push_str(&renderer.render(&groups(diagnostic, sources)));
         text.push_str("\n\n");
     }
     text
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
+/// A correction of several edits is drawn as a patch below the last help; a single one is told by its words.
+fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>> {
+    let (helps, patched) = match diagnostic.helps.split_last() {
+        Some((last, others)) if diagnostic.fix.len() > 1 => (others, Some(last)),
+        _ => (&*diagnostic.helps, None),
+    };
+    let patch = patched.map(|help| {
+        let file = sources.file(diagnostic.fix[0].span.file);
+        let patches = diagnostic.fix.iter().map(|edit| Patch::new(range(edit.span), clean(&edit.text)));
+        let snippet = Snippet::source(&*file.text).path(clean(&file.path)).fold(true).patches(patches);
+        Level::HELP.secondary_title(clean(help)).element(snippet)
+    });
+    std::iter::once(group(diagnostic, helps, sources)).chain(patch).collect()
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, helps: &'a [String], sources: &'a Sources) -> Group<'a> {
     let level = match diagnostic.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -48,7 +63,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
             .annotations(of_file.map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text))))
     });
     let mut group = title.elements(snippets);
-    for help in &diagnostic.helps {
+    for help in helps {
         group = group.element(Level::HELP.message(clean(help)));
     }
     group

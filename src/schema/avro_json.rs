@@ -262,6 +262,7 @@ impl Reader {
             }
         };
         let target = if word == "enum" { Target::Enum } else { Target::Named };
+        let start = members.open.start;
         let properties = members.properties(target);
         let place = match word {
             "enum" => Some(Place::Enum),
@@ -271,8 +272,16 @@ impl Reader {
         if let Some(place) = place {
             self.misplace(&properties, place, &full_name, name_span);
         }
-        let definition =
-            Definition { full_name: full_name.clone(), name_span, doc, aliases, properties, body, broken };
+        let definition = Definition {
+            full_name: full_name.clone(),
+            start,
+            name_span,
+            doc,
+            aliases,
+            properties,
+            body,
+            broken,
+        };
         if let Some(slot) = self.items.get_mut(slot) {
             *slot = Some(Item::Definition(definition));
         }

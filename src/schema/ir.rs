@@ -59,6 +59,8 @@ pub(super) struct Protocol {
 #[derive(Debug)]
 pub(super) struct Definition {
     pub full_name: String,
+    /// The byte where it starts, annotations included.
+    pub start: u32,
     pub name_span: Span,
     pub doc: Option<String>,
     /// Full names.

@@ -23,6 +23,8 @@ pub struct Annotation {
 pub struct Record {
     /// Namespace and name, `com.example.AddToCartEvent`.
     pub full_name: String,
+    /// The byte where its declaration starts, annotations included; in JSON, its object.
+    pub start: u32,
     /// The bytes of the name in its declaration.
     pub name_span: Span,
     /// Full names under which the record was known before.

@@ -72,6 +72,7 @@ fn lower(file: File, repeated: &HashSet<Span>, set: &mut SchemaSet) {
         let Body::Record { fields, .. } = definition.body else { continue };
         set.records.push(Record {
             full_name: definition.full_name,
+            start: definition.start,
             name_span: definition.name_span,
             aliases: definition.aliases,
             doc: definition.doc,

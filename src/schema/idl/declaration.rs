@@ -17,6 +17,7 @@ impl Parser<'_> {
     pub(super) fn declaration(&mut self, start: usize, annotations: Vec<Annotation>) -> Result<(), Reported> {
         let doc = self.doc(start);
         let keyword = self.cursor.word(0);
+        let first = annotations.first().map_or_else(|| self.cursor.here(), |annotation| annotation.span);
         let target = if keyword == "enum" { Target::Enum } else { Target::Named };
         self.cursor.bump();
         let attached = attach(annotations, target, &mut self.cursor.diagnostics);
@@ -51,6 +52,7 @@ impl Parser<'_> {
         };
         self.items.push(Item::Definition(Definition {
             full_name,
+            start: first.start,
             name_span: name.span,
             doc,
             aliases,
