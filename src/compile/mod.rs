@@ -120,27 +120,35 @@ impl<'a> Compiler<'a> {
         let modifiers = Modifiers::default()
             .overlay(&record.protocol_annotations, &mut self.out)
             .overlay(&record.annotations, &mut self.out);
-        for annotation in &record.annotations {
-            if let Some(kind) = self.catalog.kind(&annotation.name).filter(|kind| kind.on == On::Record) {
-                self.annotation(kind, annotation, record, None, &modifiers, &mut BTreeMap::new());
-            }
+        for (kind, annotation) in self.known(&record.annotations, On::Record) {
+            self.annotation(kind, annotation, record, None, &modifiers, &mut BTreeMap::new());
         }
         for field in &record.fields {
-            let kinds = || {
-                let annotations = field.annotations.iter().chain(&field.type_annotations);
-                annotations.filter_map(|annotation| {
-                    let kind = self.catalog.kinds.get(&annotation.name).filter(|kind| kind.on == On::Field);
-                    kind.map(|kind| (kind, annotation))
-                })
-            };
             // A metric comes before the monitors that stand on it, whatever the order in the file.
+            let is_metric = |(kind, _): &(&Kind, _)| matches!(kind.builds, Builds::Metric);
             let (metrics, monitors): (Vec<_>, Vec<_>) =
-                kinds().partition(|(kind, _)| matches!(kind.builds, Builds::Metric));
+                self.known(field.all_annotations(), On::Field).into_iter().partition(is_metric);
             let mut facts = BTreeMap::new();
             for (kind, annotation) in metrics.into_iter().chain(monitors) {
                 self.annotation(kind, annotation, record, Some(field), &modifiers, &mut facts);
             }
         }
+    }
+
+    /// The annotations that build something, each kind once: `placement` has reported the others.
+    fn known<'r>(
+        &self,
+        annotations: impl IntoIterator<Item = &'r Annotation>,
+        on: On,
+    ) -> Vec<(&'a Kind, &'r Annotation)> {
+        let mut known: Vec<(&Kind, &Annotation)> = Vec::new();
+        for annotation in annotations {
+            let kind = self.catalog.kind(&annotation.name).filter(|kind| kind.on == on);
+            if let Some(kind) = kind.filter(|kind| known.iter().all(|(other, _)| other.name != kind.name)) {
+                known.push((kind, annotation));
+            }
+        }
+        known
     }
 
     fn annotation(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{Catalog, MODIFIERS, On};
+use crate::catalog::{Builds, Catalog, MODIFIERS, On};
 use crate::diag::{self, Code, Diagnostic, Sources, Span};
 use crate::schema::{Annotation, Field, Misplaced, Place, Record};
 
@@ -26,7 +26,7 @@ impl Placement<'_> {
             }
             unknown(self.catalog, annotation, out);
         }
-        duplicates(self.catalog, &record.annotations, out);
+        self.duplicates(&record.annotations, out);
         for annotation in &record.annotations {
             if self.on(annotation) == Some(On::Field) {
                 let message = format!("`@{}` has no effect on a record", annotation.name);
@@ -39,8 +39,8 @@ impl Placement<'_> {
             unknown(self.catalog, annotation, out);
         }
         for field in &record.fields {
-            duplicates(self.catalog, &field.annotations, out);
-            for annotation in field.annotations.iter().chain(&field.type_annotations) {
+            self.duplicates(field.all_annotations(), out);
+            for annotation in field.all_annotations() {
                 if self.on(annotation) == Some(On::Record) {
                     let message = format!("`@{}` has no effect on a field", annotation.name);
                     let diagnostic = Diagnostic::at(Code::Misplaced, annotation.name_span, message, "")
@@ -87,6 +87,39 @@ impl Placement<'_> {
                 diagnostic = self.with_move(diagnostic, annotation, target);
             }
             out.push(diagnostic);
+        }
+    }
+
+    fn duplicates<'a>(
+        &self,
+        annotations: impl IntoIterator<Item = &'a Annotation>,
+        out: &mut Vec<Diagnostic>,
+    ) {
+        let mut seen: Vec<&Annotation> = Vec::new();
+        for annotation in annotations {
+            if self.on(annotation).is_none() {
+                continue;
+            }
+            let Some(first) = seen.iter().find(|first| first.name == annotation.name) else {
+                seen.push(annotation);
+                continue;
+            };
+            let help = match self.catalog.kind(&annotation.name).map(|kind| &kind.builds) {
+                Some(Builds::Monitor(_) | Builds::RawMonitor) => {
+                    "give one annotation a list: [{\"id\": \"day\", …}, {\"id\": \"night\", …}]"
+                }
+                _ => "keep one",
+            };
+            out.push(
+                Diagnostic::at(
+                    Code::DuplicateAnnotation,
+                    annotation.name_span,
+                    format!("`@{}` is given twice", annotation.name),
+                    "again here",
+                )
+                .with_secondary(first.name_span, "first here")
+                .with_help(help),
+            );
         }
     }
 
@@ -192,25 +225,5 @@ fn unknown(catalog: &Catalog, annotation: &Annotation, out: &mut Vec<Diagnostic>
                 .with_help(format!("did you mean `@{meant}`?"))
                 .with_fix(annotation.name_span, meant),
         );
-    }
-}
-
-fn duplicates(catalog: &Catalog, annotations: &[Annotation], out: &mut Vec<Diagnostic>) {
-    for (index, annotation) in annotations.iter().enumerate() {
-        let known = catalog.kind(&annotation.name).is_some() || is_modifier(&annotation.name);
-        let first = annotations[..index].iter().find(|first| first.name == annotation.name);
-        if let Some(first) = first.filter(|_| known) {
-            let message = format!("`@{}` is given twice", annotation.name);
-            let help = if is_modifier(&annotation.name) {
-                "keep one"
-            } else {
-                "give one annotation a list: [{\"id\": \"day\", …}, {\"id\": \"night\", …}]"
-            };
-            out.push(
-                Diagnostic::at(Code::DuplicateAnnotation, annotation.name_span, message, "again here")
-                    .with_secondary(first.name_span, "first here")
-                    .with_help(help),
-            );
-        }
     }
 }

@@ -1,11 +1,10 @@
-//! The pages of `docs/` that are made from data: the annotation kinds and the diagnostic codes, in Markdown.
+//! The pages of `docs/` that are made from data: the annotation kinds, in Markdown.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::catalog::{Builds, Catalog, Kind, MODIFIERS, On, Parameter};
-use crate::diag::{Code, Severity};
 use crate::units::plain;
 
 const ANNOTATIONS: &str = "\
@@ -148,44 +147,4 @@ fn parameters<'p>(parameters: impl Iterator<Item = &'p Parameter>) -> String {
 /// Text that cannot end a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
-}
-
-/// `docs/diagnostics.md`: every diagnostic code.
-pub fn codes() -> String {
-    let mut page = "\
-# Diagnostics
-
-Every message about a file, and some about Datadog, carries a code. A code is never given a second meaning. An error stops the run before
-anything is planned or written; a warning does not. `bellwether explain CODE` prints the text below.
-
-This page is made from the list of codes: `BLESS=1 cargo test --test docs` writes it anew.
-"
-    .to_owned();
-    let groups = [
-        ("BW00", "Schema files"),
-        ("BW01", "Annotations"),
-        ("BW02", "Parameters"),
-        ("BW03", "Configuration and catalog"),
-        ("BW04", "Monitors and the graph"),
-        ("BW05", "What is live in Datadog"),
-    ];
-    let mut heading = "";
-    for code in Code::ALL {
-        let group = groups.iter().find(|(prefix, _)| code.as_str().starts_with(prefix));
-        let title = group.map_or("Others", |(_, title)| title);
-        if title != heading {
-            page.push_str(&format!("\n## {title}\n"));
-            heading = title;
-        }
-        let severity = match code.severity() {
-            Severity::Error => "Error",
-            Severity::Warning => "Warning",
-        };
-        page.push_str(&format!(
-            "\n### {code}: {}\n\n{severity}. {}\n",
-            code.title().trim_start_matches("an ").trim_start_matches("a "),
-            code.explanation()
-        ));
-    }
-    page
 }

@@ -13,6 +13,6 @@ pub use apply::{apply_json, apply_summary, journal_line};
 pub use diagnostics::{diagnostics, diagnostics_json};
 pub use drift::drift;
 pub use graph::{dot, graph_json, mermaid};
-pub use manual::{annotations, codes};
+pub use manual::annotations;
 pub use page::{Page, Style};
 pub use plan::{Header, count, plan, plan_summary};

@@ -65,6 +65,13 @@ pub struct Field {
     pub type_annotations: Vec<Annotation>,
 }
 
+impl Field {
+    /// Its annotations, then those of its type.
+    pub fn all_annotations(&self) -> impl Iterator<Item = &Annotation> {
+        self.annotations.iter().chain(&self.type_annotations)
+    }
+}
+
 /// An annotation at a place where no monitor annotation can stand.
 #[derive(Debug, Clone)]
 pub struct Misplaced {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod avro;
+mod diagnostics;
 mod examples;
 mod lifecycle;
 mod pages;
