@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use crate::config::{is_metric_name, is_reserved_tag, is_tag};
-use crate::diag::Code;
+use crate::diag::{Code, Span};
+use crate::suggest::closest;
 use crate::units::{duration_text, number_value, plain, seconds, window_text};
 use crate::value::{Node, Value};
 
@@ -121,10 +122,14 @@ impl ParameterType {
 pub struct Refusal {
     /// What kind of mistake it is.
     pub code: Code,
+    /// The value, or the element of it, that is wrong.
+    pub span: Span,
     /// The whole sentence.
     pub message: String,
     /// The remark under the value.
     pub remark: String,
+    /// What was most likely meant, as it would be written.
+    pub meant: Option<String>,
 }
 
 impl Parameter {
@@ -137,15 +142,46 @@ impl Parameter {
         if matches!(node.value, Value::Null) && !self.required {
             return Ok(Json::Null);
         }
-        let value = self.typed(node).map_err(|found| Refusal {
+        let value = self.typed(node).map_err(|(span, remark)| Refusal {
             code: Code::ParameterType,
+            span,
             message: format!("`{}` must be {}", self.name, self.kind.expected()),
-            remark: found,
+            remark,
+            meant: self.unquoted(node),
         })?;
-        self.ranged(value)
+        self.ranged(value, node.span)
     }
 
-    fn typed(&self, node: &Node) -> Result<Json, String> {
+    /// The number or flag that a text holds, if this parameter would take it.
+    fn unquoted(&self, node: &Node) -> Option<String> {
+        let text = node.as_str()?.trim();
+        let value = match serde_json::from_str(text).ok()? {
+            Json::Bool(flag) => Value::Bool(flag),
+            Json::Number(number) => number.as_i64().map(Value::Int).or(number.as_f64().map(Value::Float))?,
+            _ => return None,
+        };
+        let unquoted = self.typed(&Node { span: node.span, value }).is_ok();
+        unquoted.then(|| text.to_owned())
+    }
+
+    /// The value, or what is wrong with it and where.
+    fn typed(&self, node: &Node) -> Result<Json, (Span, String)> {
+        match self.kind {
+            ParameterType::TagKeys => list(node, tag_key),
+            ParameterType::Tags => list(node, |text| {
+                if is_reserved_tag(text) {
+                    return Err(format!("`{text}` is set by bellwether alone"));
+                }
+                is_tag(text).then(|| Json::from(text)).ok_or_else(|| format!("`{text}` is not a tag"))
+            }),
+            ParameterType::Handles if node.elements().is_some() => {
+                list(node, |text| handle(text).map(Json::from))
+            }
+            _ => self.scalar(node).map_err(|remark| (node.span, remark)),
+        }
+    }
+
+    fn scalar(&self, node: &Node) -> Result<Json, String> {
         let found = || format!("this is {}", node.type_name());
         let text = || match &node.value {
             Value::String(text) => Ok(text.as_str()),
@@ -203,40 +239,28 @@ impl Parameter {
                     "a letter, then letters, digits, `_` and `.`, at most 200 characters".to_owned()
                 })
             }
-            ParameterType::TagKeys => self.list(node, tag_key),
-            ParameterType::Tags => self.list(node, |text| {
-                if is_reserved_tag(text) {
-                    return Err(format!("`{text}` is set by bellwether alone"));
-                }
-                is_tag(text).then(|| Json::from(text)).ok_or_else(|| format!("`{text}` is not a tag"))
-            }),
-            ParameterType::Handles => match &node.value {
-                Value::String(text) => Ok(Json::Array(vec![handle(text)?.into()])),
-                _ => self.list(node, |text| handle(text).map(Json::from)),
-            },
+            ParameterType::Handles => Ok(Json::Array(vec![handle(text()?)?.into()])),
+            // Lists are read element by element.
+            ParameterType::TagKeys | ParameterType::Tags => Err(found()),
         }
     }
 
-    fn list(&self, node: &Node, item: impl Fn(&str) -> Result<Json, String>) -> Result<Json, String> {
-        let Value::Array(items) = &node.value else {
-            return Err(format!("this is {}", node.type_name()));
+    fn ranged(&self, value: Json, span: Span) -> Result<Json, Refusal> {
+        let refusal = |message: String, remark: String| Refusal {
+            code: Code::ParameterRange,
+            span,
+            message,
+            remark,
+            meant: None,
         };
-        let items = items.iter().map(|node| match &node.value {
-            Value::String(text) => item(text),
-            _ => Err(format!("this has {} in it", node.type_name())),
-        });
-        items.collect::<Result<Vec<_>, _>>().map(Json::Array)
-    }
-
-    fn ranged(&self, value: Json) -> Result<Json, Refusal> {
-        let refuse =
-            |message: String, remark: String| Err(Refusal { code: Code::ParameterRange, message, remark });
         if !self.values.is_empty() && !self.values.iter().any(|allowed| same(allowed, &value)) {
             let allowed: Vec<String> = self.values.iter().map(plain).collect();
-            return refuse(
-                format!("`{}` cannot be {}", self.name, plain(&value)),
-                format!("one of {}", allowed.join(", ")),
-            );
+            let message = format!("`{}` cannot be {}", self.name, plain(&value));
+            let refusal = refusal(message, format!("one of {}", allowed.join(", ")));
+            let texts = self.values.iter().filter_map(Json::as_str);
+            let meant =
+                value.as_str().and_then(|text| closest(text, texts)).map(|meant| format!("{meant:?}"));
+            return Err(Refusal { meant, ..refusal });
         }
         let number = match (self.kind, &value) {
             (ParameterType::Duration | ParameterType::Window, Json::String(text)) => {
@@ -251,13 +275,13 @@ impl Parameter {
         let Some(number) = number else { return Ok(value) };
         let out_of_range = format!("`{}` is out of range", self.name);
         if let Some(min) = self.min.filter(|min| number < *min) {
-            return refuse(out_of_range, format!("below the minimum of {}", unit(min)));
+            return Err(refusal(out_of_range, format!("below the minimum of {}", unit(min))));
         }
         if let Some(above) = self.above.filter(|above| number <= *above) {
-            return refuse(out_of_range, format!("must be above {}", unit(above)));
+            return Err(refusal(out_of_range, format!("must be above {}", unit(above))));
         }
         if let Some(max) = self.max.filter(|max| number > *max) {
-            return refuse(out_of_range, format!("above the maximum of {}", unit(max)));
+            return Err(refusal(out_of_range, format!("above the maximum of {}", unit(max))));
         }
         Ok(value)
     }
@@ -280,6 +304,18 @@ impl Parameter {
             (None, None, None) => String::new(),
         }
     }
+}
+
+/// The elements of a list of texts, each read by `item`; the span is that of the wrong element.
+fn list(node: &Node, item: impl Fn(&str) -> Result<Json, String>) -> Result<Json, (Span, String)> {
+    let Some(elements) = node.elements() else {
+        return Err((node.span, format!("this is {}", node.type_name())));
+    };
+    let elements = elements.iter().map(|element| match &element.value {
+        Value::String(text) => item(text).map_err(|remark| (element.span, remark)),
+        _ => Err((element.span, format!("this is {}, not a text", element.type_name()))),
+    });
+    elements.collect::<Result<Vec<_>, _>>().map(Json::Array)
 }
 
 fn same(a: &Json, b: &Json) -> bool {

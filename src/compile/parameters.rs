@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::node::{Parameter, SetBy};
-use crate::catalog::{Catalog, Kind};
+use crate::catalog::{Catalog, Kind, Parameter as CatalogParameter, Refusal};
 use crate::config::Defaults;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::value::Member;
@@ -79,11 +79,19 @@ fn set_members(kind: &Kind, members: &[Member], layer: SetBy, set: &mut Set, out
                 let span = member.value.span;
                 set.insert(member.key.clone(), Parameter { value, set_by: layer, span });
             }
-            Err(refusal) => out.push(
-                Diagnostic::at(refusal.code, member.value.span, refusal.message, refusal.remark)
-                    .with_help(format!("`bellwether catalog {}` lists the parameters", kind.name)),
-            ),
+            Err(refusal) => out.push(refused(kind, parameter, refusal)),
         }
+    }
+}
+
+fn refused(kind: &Kind, parameter: &CatalogParameter, refusal: Refusal) -> Diagnostic {
+    let Refusal { code, span, message, remark, meant } = refusal;
+    let diagnostic = Diagnostic::at(code, span, message, remark);
+    match meant {
+        Some(meant) => diagnostic.with_help(format!("did you mean `{meant}`?")).with_fix(span, meant),
+        None => diagnostic
+            .with_help(format!("`{}`: {}", parameter.name, parameter.help))
+            .with_help(format!("`bellwether catalog {}` lists the parameters", kind.name)),
     }
 }
 

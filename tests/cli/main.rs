@@ -6,6 +6,7 @@ mod calls;
 mod composite;
 mod double;
 mod drift;
+mod fixes;
 mod identity;
 mod look;
 mod metric;

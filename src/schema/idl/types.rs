@@ -1,7 +1,7 @@
 //! Types in IDL, where they are used.
 
 use super::Parser;
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::attach::{Target, attach};
 use crate::schema::cursor::Reported;
 use crate::schema::ir::{Kind, Logical, Primitive, Reference, Type};
@@ -41,11 +41,18 @@ impl Parser<'_> {
                 "`@{}` stands before a reference to `{}`, which cannot be annotated",
                 first.name, reference.full_name
             );
-            self.cursor.diagnostics.push(
-                Diagnostic::at(Code::Invalid, first.span, message, "")
-                    .with_secondary(schema.span, "this type is declared elsewhere")
-                    .with_help("write the annotation behind the type, before the name of the field"),
-            );
+            let mut diagnostic = Diagnostic::at(Code::Invalid, first.span, message, "")
+                .with_secondary(schema.span, "this type is declared elsewhere")
+                .with_help("write the annotation behind the type, before the name of the field");
+            // A name follows only where there is a field or a parameter to annotate.
+            if matches!(self.cursor.kind(0), TokenKind::Ident | TokenKind::At) {
+                let all = annotations.last().map_or(first.span, |last| first.span.to(last.span));
+                let moved = format!(" {}", self.cursor.slice(all));
+                diagnostic = diagnostic
+                    .with_fix(Span { end: schema.span.start, ..all }, "")
+                    .with_fix(self.cursor.behind(), moved);
+            }
+            self.cursor.diagnostics.push(diagnostic);
             return;
         }
         if matches!(schema.kind, Kind::Union(_)) {
