@@ -22,6 +22,7 @@ pub mod query;
 pub mod render;
 pub mod sandbox;
 pub mod schema;
+pub mod stop;
 pub mod store;
 pub mod suggest;
 pub mod text;

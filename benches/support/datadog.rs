@@ -1,6 +1,6 @@
 //! What Datadog would answer of the monitors of a repository after an apply, and a state directory that holds it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bellwether::compile::{Node, ResourceKind, composite};
 use bellwether::model::{Applied, Document, Lazy, LiveMonitor, MonitorId, Snapshot};
@@ -32,7 +32,7 @@ pub fn apply(project: &Project, compiled: &Compiled) -> String {
     let store = Store::open(&project.state_directory().join("snapshot")).unwrap();
     let state = store.environment(ENVIRONMENT);
     let now: Timestamp = "2026-03-02T09:30:00Z".parse().unwrap();
-    let mut monitors = Vec::new();
+    let (mut monitors, mut all) = (Vec::new(), BTreeMap::new());
     for node in nodes() {
         let id = ids[node.address.as_str()];
         let reply = reply(node, id, &ids).to_string();
@@ -46,8 +46,9 @@ pub fn apply(project: &Project, compiled: &Compiled) -> String {
             applied_at: now,
             source: Some(project.sources.file_line(node.origin)),
         };
-        state.record_applied(&node.address, &applied).unwrap();
+        all.insert(node.address.clone(), applied);
     }
+    state.record_all_applied(&all).unwrap();
     monitors.sort_by_key(|live| live.id);
     let bodies: Vec<&str> = monitors.iter().map(|live| &*live.body).collect();
     let bodies = format!("[{}]", bodies.join(","));

@@ -79,6 +79,11 @@ impl<'p> Schedule<'p> {
         self.states[index] = if done { State::Done } else { State::Failed };
     }
 
+    /// What was started and has not ended.
+    pub fn running(&self) -> impl Iterator<Item = usize> {
+        (0..self.changes.len()).filter(|index| self.states[*index] == State::Running)
+    }
+
     /// What was never started, and why.
     pub fn waiting(&self) -> impl Iterator<Item = (usize, String)> {
         (0..self.changes.len()).filter(|index| self.states[*index] == State::Waiting).map(|index| {

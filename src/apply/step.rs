@@ -1,4 +1,4 @@
-//! One change: the call that makes it, and what is remembered of it.
+//! One change: the look at what is live, the call that makes it, and what is remembered of it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,11 +11,33 @@ use crate::datadog::ApiError;
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
-use crate::plan::{Action, Change, Outcome, Plan};
-use crate::store::StoreError;
+use crate::plan::{Action, Change, Outcome, Plan, Standing, standing};
+use crate::store::{Ended, Recorded, Step, StoreError};
 use crate::text::clean;
 
 type Ids = Mutex<BTreeMap<Address, u64>>;
+
+/// How a write ended well.
+struct Written {
+    /// The monitor, as far as there is one.
+    id: Option<MonitorId>,
+}
+
+/// Why nothing was written.
+enum Unwritten {
+    /// Datadog refused, or did not answer.
+    Api(ApiError),
+    /// Somebody edited it after the plan was made.
+    Stale(String),
+    /// What a delete would remove cannot be kept.
+    Unkept(StoreError),
+}
+
+impl From<ApiError> for Unwritten {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
 
 /// Makes one change. An error is about the record only; what Datadog says is the outcome.
 pub async fn run(
@@ -24,79 +46,148 @@ pub async fn run(
     context: &Context<'_>,
     ids: &Ids,
 ) -> Result<Outcome, StoreError> {
-    if matches!(change.action, Action::Delete | Action::Replace) {
-        // Before the call: a crash in between must not lose the only copy of what was there.
-        let kept = context.state.record_removed(&change.address, &removed(change, context), (context.now)());
-        if let Err(error) = kept {
-            let message = format!("not deleted, since it cannot be kept for later: {error}");
-            return Ok(Outcome::Failed { message, unknown: false });
-        }
+    let mut step = Step {
+        address: change.address.clone(),
+        action: change.action.word().to_owned(),
+        creates: created_name(change),
+        at: (context.now)(),
+        ended: None,
+    };
+    if let Err(error) = context.state.begin_step(&step).await {
+        let message = format!("not tried, since it cannot be recorded: {error}");
+        return Ok(Outcome::Failed { message, unknown: false });
     }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
-        ResourceKind::Metric => metric(change, context).await.map(|()| None),
+        ResourceKind::Metric => metric(change, context).await.map_err(Unwritten::Api),
     };
-    let now = (context.now)();
-    match result {
-        Ok(id) => {
-            if change.action == Action::Delete {
-                context.state.forget_applied(&change.address)?;
-            } else {
-                let applied = with_ids(&change.after, ids);
-                context
-                    .state
-                    .record_applied(&change.address, &record::applied(change, applied, plan, id, now))?;
-                if let Some(from) = &change.from {
-                    context.state.forget_applied(from)?;
-                }
-            }
-            Ok(Outcome::Done { id })
+    step.at = (context.now)();
+    let (outcome, ended, recorded) = match result {
+        Ok(Written { id }) if change.action == Action::Delete => {
+            (Outcome::Done { id }, Ended::Done(id), Recorded::Forgotten)
         }
-        Err(ApiError::MetricUnknown { .. }) => Ok(Outcome::Deferred),
-        Err(error) => {
-            let message = clean(&error.to_string()).into_owned();
-            Ok(Outcome::Failed { message, unknown: error.outcome_unknown() })
+        Ok(Written { id }) => {
+            let document = with_ids(&change.after, ids);
+            let applied = record::applied(change, document, plan, id, step.at);
+            let recorded = Recorded::Applied(Box::new(applied), change.from.as_ref());
+            (Outcome::Done { id }, Ended::Done(id), recorded)
+        }
+        Err(unwritten) => {
+            let (outcome, ended) = unwritten.outcome();
+            (outcome, ended, Recorded::Nothing)
+        }
+    };
+    step.ended = Some(ended);
+    context.state.end_step(&step, recorded).await?;
+    Ok(outcome)
+}
+
+impl Unwritten {
+    fn outcome(self) -> (Outcome, Ended) {
+        match self {
+            Self::Stale(what) => (Outcome::Stale { what: what.clone() }, Ended::Failed(what)),
+            Self::Unkept(error) => {
+                let message = format!("not deleted, since it cannot be kept for later: {error}");
+                (Outcome::Failed { message: message.clone(), unknown: false }, Ended::Failed(message))
+            }
+            Self::Api(ApiError::MetricUnknown { metric }) => {
+                (Outcome::Deferred, Ended::Failed(format!("`{metric}` is not known yet")))
+            }
+            Self::Api(ApiError::Stopped { .. }) => {
+                let reason = "stopped before it".to_owned();
+                (Outcome::Skipped { reason: reason.clone() }, Ended::Failed(reason))
+            }
+            Self::Api(error) => {
+                let (message, unknown) = (clean(&error.to_string()).into_owned(), error.outcome_unknown());
+                let ended =
+                    if unknown { Ended::Unknown(message.clone()) } else { Ended::Failed(message.clone()) };
+                (Outcome::Failed { message, unknown }, ended)
+            }
         }
     }
 }
 
-/// Everything that a deleted monitor was, for a later restore.
-fn removed(change: &Change, context: &Context<'_>) -> Document {
-    let live = change.id.and_then(|id| context.live.get(&id));
-    live.unwrap_or(&change.before).clone()
+/// The name of the monitor that the change makes, by which it can be found if no answer comes.
+fn created_name(change: &Change) -> Option<String> {
+    let makes = change.kind == ResourceKind::Monitor
+        && (matches!(change.action, Action::Create | Action::Replace) || change.id.is_none());
+    makes.then(|| change.after.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
-async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Option<MonitorId>, ApiError> {
+async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Written, Unwritten> {
     let after = with_ids(&change.after, ids);
-    let written = match (change.action, change.id) {
-        (Action::Delete, Some(id)) => {
+    let live = match change.id {
+        None => None,
+        Some(id) => match look(change, id, &after, context).await? {
+            Look::Settled => return Ok(Written { id: Some(id) }),
+            Look::There(live) => Some((id, live)),
+            Look::Gone => None,
+        },
+    };
+    if let (Action::Delete | Action::Replace, Some((_, document))) = (change.action, &live) {
+        // Before the call: a crash in between must not lose the only copy of what was there.
+        let kept = context.state.keep_removed(&change.address, document, (context.now)()).await;
+        kept.map_err(Unwritten::Unkept)?;
+    }
+    let written = match (change.action, live) {
+        (Action::Delete, Some((id, _))) => {
             context.writer.delete_monitor(id).await?;
-            return Ok(Some(id));
+            return Ok(Written { id: Some(id) });
         }
-        (Action::Delete, None) => return Ok(None),
-        (Action::Replace, Some(old)) => {
+        (Action::Delete, None) => return Ok(Written { id: change.id }),
+        (Action::Replace, Some((old, document))) => {
             // The old one first: at no time do two monitors page people, and none can be left over. What a create needs
             // has been validated; if it fails all the same, the next run finds the monitor missing and makes it.
             context.writer.delete_monitor(old).await?;
-            create(change, &after, &body_of_replace(&after, context.live.get(&old), change), context).await?
+            create(change, &after, &body_of_replace(&after, &document, change), context).await?
         }
-        (Action::Create | Action::Replace, _) | (_, None) => {
+        (Action::Create | Action::Replace, _) => {
             create(change, &after, &write_body(&after, None, &[]), context).await?
         }
-        (Action::Update | Action::Rename | Action::Adopt, Some(id)) => {
-            let body = write_body(&after, context.live.get(&id), &change.removed_tags());
+        (Action::Update | Action::Rename | Action::Adopt, Some((id, document))) => {
+            let body = write_body(&after, Some(&document), &change.removed_tags());
             context.writer.update_monitor(id, &body).await?
+        }
+        (Action::Update | Action::Rename | Action::Adopt, None) => {
+            return Err(Unwritten::Stale("it is gone from Datadog".to_owned()));
         }
     };
     ids.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone(), written.id.0);
-    Ok(Some(written.id))
+    Ok(Written { id: Some(written.id) })
+}
+
+/// What the last look before a write finds.
+enum Look {
+    /// The monitor is what the change would make of it.
+    Settled,
+    /// It is as it was planned from.
+    There(Document),
+    /// There is none of that id any more.
+    Gone,
+}
+
+/// Datadog has no conditional write, so this look is the last chance to leave somebody's edit alone; what is edited
+/// in the one round trip after it is overwritten.
+async fn look(
+    change: &Change,
+    id: MonitorId,
+    after: &Document,
+    context: &Context<'_>,
+) -> Result<Look, Unwritten> {
+    let Some(live) = context.writer.reader().monitor(id).await? else { return Ok(Look::Gone) };
+    let document = live.document();
+    match standing(change, after, &document) {
+        Standing::AsPlannedFrom => Ok(Look::There(document)),
+        Standing::AlreadyApplied => Ok(Look::Settled),
+        Standing::Changed(what) => Err(Unwritten::Stale(what)),
+    }
 }
 
 /// The body of a monitor that takes another one's place: the tags that others gave it are kept; its options belonged
 /// to another type.
-fn body_of_replace(after: &Document, old: Option<&Document>, change: &Change) -> Document {
+fn body_of_replace(after: &Document, old: &Document, change: &Change) -> Document {
     let mut body = write_body(after, None, &[]);
-    let tags = old.and_then(|old| old.get("tags")).cloned().unwrap_or_default();
+    let tags = old.get("tags").cloned().unwrap_or_default();
     let with_tags = Document::from_iter([("tags".to_owned(), tags)]);
     if let Some(tags) = write_body(after, Some(&with_tags), &change.removed_tags()).remove("tags") {
         body.insert("tags".to_owned(), tags);
@@ -153,12 +244,12 @@ fn with_ids(after: &Document, ids: &Ids) -> Document {
     after
 }
 
-async fn metric(change: &Change, context: &Context<'_>) -> Result<(), ApiError> {
+async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, ApiError> {
     let document = if change.action == Action::Delete { &change.before } else { &change.after };
     let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
     if change.action == Action::Delete {
         context.writer.delete_tag_configuration(name).await?;
-        return Ok(());
+        return Ok(Written { id: None });
     }
     let touches = |part: &str| change.fields.iter().any(|field| field.path.starts_with(part));
     if touches("metadata.")
@@ -179,5 +270,5 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<(), ApiError> 
             context.writer.create_tag_configuration(name, wanted).await?;
         }
     }
-    Ok(())
+    Ok(Written { id: None })
 }

@@ -8,6 +8,7 @@ use crate::config::{Environment, Target};
 use crate::datadog::{Credentials, Endpoint, Options, Secret, Writer};
 use crate::ops::Failure;
 use crate::sandbox::{Attached, Sandbox};
+use crate::stop::Stop;
 
 /// A Datadog to talk to. Only `apply` asks for the writer; all else takes a reader.
 pub struct Connection {
@@ -15,6 +16,8 @@ pub struct Connection {
     pub writer: Writer,
     /// Its name, for people.
     pub target: String,
+    /// Ends what it waits for.
+    pub stop: Stop,
     sandbox: Option<Attached>,
 }
 
@@ -34,6 +37,7 @@ impl Connection {
             }),
             ..Options::default()
         };
+        let stop = options.stop.clone();
         let message = |text: String| Failure::Message(text);
         let (endpoint, credentials, target, sandbox) = match &environment.target {
             Target::Sandbox => {
@@ -53,7 +57,7 @@ impl Connection {
             }
         };
         let writer = Writer::with(endpoint, credentials, options)?;
-        Ok(Self { writer, target, sandbox })
+        Ok(Self { writer, target, stop, sandbox })
     }
 
     /// Ends an embedded sandbox in order.

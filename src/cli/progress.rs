@@ -32,7 +32,7 @@ impl Progress {
 
     /// A change ended.
     pub fn step(&self, change: &Change, outcome: &Outcome, elapsed: Duration, done: usize, total: usize) {
-        let failed = matches!(outcome, Outcome::Failed { .. } | Outcome::Skipped { .. });
+        let failed = !matches!(outcome, Outcome::Done { .. } | Outcome::Deferred);
         let line = render::journal_line(&self.page, change, outcome, elapsed, done, total);
         if self.interactive {
             self.bar.println(line);

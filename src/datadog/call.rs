@@ -45,15 +45,27 @@ impl Calls {
 
 /// The counters behind [`Calls`], shared by everything that speaks to one endpoint.
 #[derive(Debug, Default)]
-pub(super) struct Counters([AtomicU64; 5]);
+pub(super) struct Counters {
+    calls: [AtomicU64; 5],
+    overloads: AtomicU64,
+}
 
 impl Counters {
     pub(super) fn count(&self, class: Class) {
-        self.0[class as usize].fetch_add(1, Ordering::Relaxed);
+        self.calls[class as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an answer that says that too much is asked at a time.
+    pub(super) fn overloaded(&self) {
+        self.overloads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn overloads(&self) -> u64 {
+        self.overloads.load(Ordering::Relaxed)
     }
 
     pub(super) fn get(&self) -> Calls {
-        let get = |class: Class| self.0[class as usize].load(Ordering::Relaxed);
+        let get = |class: Class| self.calls[class as usize].load(Ordering::Relaxed);
         Calls {
             monitor_lists: get(Class::MonitorList),
             monitor_reads: get(Class::MonitorRead),

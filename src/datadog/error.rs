@@ -83,6 +83,12 @@ pub enum ApiError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The user stopped the run before the call was sent.
+    #[error("`{call}` was not sent: the run was stopped")]
+    Stopped {
+        /// Method and path.
+        call: String,
+    },
     /// 5xx, after all tries.
     #[error("datadog failed to answer `{call}` ({status}{}); try again later", said(.messages))]
     Server {

@@ -10,11 +10,15 @@ use reqwest::header::HeaderMap;
 
 /// No bucket takes longer than a day to fill again; more is nonsense.
 const LONGEST_RESET: f64 = 86_400.0;
+/// Two ends that are closer than this are one: the reset comes in whole seconds.
+const SAME_WINDOW: Duration = Duration::from_millis(1_500);
 
 /// What one answer says about its bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Bucket {
     pub(super) name: Option<String>,
+    pub(super) limit: Option<u64>,
+    pub(super) period: Option<Duration>,
     pub(super) remaining: Option<u64>,
     pub(super) reset: Option<Duration>,
 }
@@ -22,6 +26,7 @@ pub(super) struct Bucket {
 impl Bucket {
     pub(super) fn read(headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let number = |name: &str| text(name).and_then(|text| text.parse().ok());
         // The reset is documented in whole seconds; a fraction or a sign is not worth failing for.
         let seconds = |name: &str| {
             let seconds = text(name)?.parse::<f64>().ok().filter(|seconds| !seconds.is_nan())?;
@@ -29,10 +34,28 @@ impl Bucket {
         };
         Self {
             name: text("x-ratelimit-name").filter(|name| !name.is_empty()).map(str::to_owned),
-            remaining: text("x-ratelimit-remaining").and_then(|text| text.parse().ok()),
+            limit: number("x-ratelimit-limit"),
+            period: seconds("x-ratelimit-period"),
+            remaining: number("x-ratelimit-remaining"),
             reset: seconds("x-ratelimit-reset").or_else(|| seconds("retry-after")),
         }
     }
+}
+
+/// Whether a call may go out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Permit {
+    /// Yes; [`Limits::learn`] must be told of its answer.
+    Granted,
+    /// The bucket is used up.
+    Wait {
+        /// Its name.
+        bucket: String,
+        /// For how long.
+        duration: Duration,
+        /// Whether this is the first call that waits for this window: one line is enough for all of them.
+        first: bool,
+    },
 }
 
 /// The buckets that are known.
@@ -42,7 +65,22 @@ pub(super) struct Limits(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     names: HashMap<&'static str, String>,
-    empty_until: HashMap<String, Instant>,
+    windows: HashMap<String, Window>,
+}
+
+/// What is left of a bucket until it is filled again.
+#[derive(Debug)]
+struct Window {
+    /// How many calls fit into a window, and how long one is.
+    limit: Option<u64>,
+    period: Option<Duration>,
+    /// Calls that may still go out; those that have no answer yet are taken off.
+    remaining: u64,
+    /// When it was first asked for.
+    opened: Instant,
+    /// When it is filled again; not known of a new window before its first answer.
+    ends: Option<Instant>,
+    waited_for: bool,
 }
 
 impl Limits {
@@ -51,31 +89,57 @@ impl Limits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks for a call of `route`, and counts it if it is granted.
+    pub(super) fn ask(&self, route: &'static str, now: Instant) -> Permit {
+        let mut known = self.lock();
+        let Known { names, windows } = &mut *known;
+        let Some(name) = names.get(route) else { return Permit::Granted };
+        let Some(window) = windows.get_mut(name) else { return Permit::Granted };
+        if window.ends.is_some_and(|ends| now >= ends) {
+            window.remaining = window.limit.unwrap_or(u64::MAX);
+            (window.opened, window.ends, window.waited_for) = (now, None, false);
+        }
+        let ends = window.ends.or_else(|| Some(window.opened + window.period?));
+        match ends.filter(|ends| window.remaining == 0 && now < *ends) {
+            Some(ends) => {
+                let first = !std::mem::replace(&mut window.waited_for, true);
+                Permit::Wait { bucket: name.clone(), duration: ends - now, first }
+            }
+            None => {
+                window.remaining = window.remaining.saturating_sub(1);
+                Permit::Granted
+            }
+        }
+    }
+
     /// Remembers what an answer of `route` said.
     pub(super) fn learn(&self, route: &'static str, bucket: &Bucket, now: Instant) {
-        let Some(name) = &bucket.name else { return };
+        let (Some(name), Some(remaining), Some(reset)) = (&bucket.name, bucket.remaining, bucket.reset)
+        else {
+            return;
+        };
         let mut known = self.lock();
         if known.names.get(route) != Some(name) {
             known.names.insert(route, name.clone());
         }
-        // Not removed when something remains: answers may overtake each other, and time does it anyway.
-        if let (Some(0), Some(reset)) = (bucket.remaining, bucket.reset) {
-            known.empty_until.insert(name.clone(), now + reset);
+        let ends = now + reset;
+        let (limit, period) = (bucket.limit, bucket.period);
+        let fresh = Window { limit, period, remaining, opened: now, ends: Some(ends), waited_for: false };
+        let Some(window) = known.windows.get_mut(name) else {
+            known.windows.insert(name.clone(), fresh);
+            return;
+        };
+        match window.ends {
+            // An answer about a window that is over, overtaken by others.
+            Some(known_end) if ends + SAME_WINDOW <= known_end => {}
+            Some(known_end) if ends >= known_end + SAME_WINDOW => *window = fresh,
+            // Answers overtake each other, and calls under way are not in their count: the lower number is right.
+            _ => {
+                window.remaining = window.remaining.min(remaining);
+                window.ends = window.ends.max(Some(ends));
+                (window.limit, window.period) = (limit.or(window.limit), period.or(window.period));
+            }
         }
-    }
-
-    /// How long a call of `route` should wait, and for which bucket.
-    pub(super) fn wait(&self, route: &'static str, now: Instant) -> Option<(String, Duration)> {
-        let known = self.lock();
-        let name = known.names.get(route)?;
-        let until = known.empty_until.get(name)?;
-        let wait = until.saturating_duration_since(now);
-        (!wait.is_zero()).then(|| (name.clone(), wait))
-    }
-
-    /// Takes a bucket as filled again, after it was waited for.
-    pub(super) fn refill(&self, name: &str) {
-        self.lock().empty_until.remove(name);
     }
 }
 
@@ -95,9 +159,7 @@ mod tests {
     fn headers_are_read_leniently() {
         let full =
             bucket(&[("x-ratelimit-name", "m"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "7")]);
-        let wanted =
-            Bucket { name: Some("m".into()), remaining: Some(0), reset: Some(Duration::from_secs(7)) };
-        assert_eq!(full, wanted);
+        assert_eq!(full, Bucket { limit: None, period: None, ..window("m", 0, 7) });
         assert_eq!(bucket(&[("retry-after", "3")]).reset, Some(Duration::from_secs(3)));
         assert_eq!(bucket(&[("x-ratelimit-reset", "-1")]).reset, Some(Duration::ZERO));
         assert_eq!(bucket(&[("x-ratelimit-reset", "1e300")]).reset, Some(Duration::from_secs(86_400)));
@@ -106,21 +168,60 @@ mod tests {
         }
     }
 
+    fn window(name: &str, remaining: u64, reset: u64) -> Bucket {
+        Bucket {
+            name: Some(name.into()),
+            limit: Some(10),
+            period: Some(Duration::from_secs(10)),
+            remaining: Some(remaining),
+            reset: Some(Duration::from_secs(reset)),
+        }
+    }
+
+    fn waits(limits: &Limits, route: &'static str, now: Instant) -> Option<u64> {
+        match limits.ask(route, now) {
+            Permit::Granted => None,
+            Permit::Wait { duration, .. } => Some(duration.as_secs()),
+        }
+    }
+
     #[test]
     fn only_routes_of_an_empty_bucket_wait() {
         let limits = Limits::default();
         let now = Instant::now();
-        let empty =
-            Bucket { name: Some("m".into()), remaining: Some(0), reset: Some(Duration::from_secs(7)) };
-        limits.learn("a", &empty, now);
-        limits.learn("b", &Bucket { remaining: Some(9), ..empty.clone() }, now);
-        limits.learn("c", &Bucket { name: Some("n".into()), remaining: Some(1), reset: empty.reset }, now);
-        assert_eq!(limits.wait("a", now), Some(("m".into(), Duration::from_secs(7))));
-        assert_eq!(limits.wait("b", now), Some(("m".into(), Duration::from_secs(7))));
-        assert_eq!(limits.wait("c", now), None);
-        assert_eq!(limits.wait("d", now), None);
-        assert_eq!(limits.wait("a", now + Duration::from_secs(8)), None);
-        limits.refill("m");
-        assert_eq!(limits.wait("a", now), None);
+        limits.learn("a", &window("m", 0, 7), now);
+        limits.learn("b", &window("m", 9, 7), now);
+        limits.learn("c", &window("n", 1, 7), now);
+        assert_eq!(waits(&limits, "a", now), Some(7));
+        assert_eq!(waits(&limits, "b", now), Some(7), "the lower number of one window is right");
+        assert_eq!(waits(&limits, "c", now), None);
+        assert_eq!(waits(&limits, "d", now), None);
+        assert_eq!(waits(&limits, "a", now + Duration::from_secs(8)), None);
+    }
+
+    #[test]
+    fn calls_without_an_answer_yet_are_counted() {
+        let limits = Limits::default();
+        let now = Instant::now();
+        limits.learn("a", &window("m", 2, 7), now);
+        assert_eq!([(); 3].map(|()| waits(&limits, "a", now)), [None, None, Some(7)]);
+        // Their answers come in any order.
+        limits.learn("a", &window("m", 0, 7), now);
+        limits.learn("a", &window("m", 1, 7), now);
+        assert_eq!(waits(&limits, "a", now), Some(7));
+        let later = now + Duration::from_secs(7);
+        assert_eq!([(); 10].map(|()| waits(&limits, "a", later)), [None; 10], "the next window is as large");
+        assert_eq!(waits(&limits, "a", later), Some(10), "and as long, until its first answer");
+        limits.learn("a", &window("m", 9, 5), later);
+        assert_eq!(waits(&limits, "a", later), Some(5), "ten have gone out, whatever that answer counted");
+    }
+
+    #[test]
+    fn one_of_all_that_wait_for_a_window_is_told_to_say_so() {
+        let limits = Limits::default();
+        let now = Instant::now();
+        limits.learn("a", &window("m", 0, 7), now);
+        let first = |now| matches!(limits.ask("a", now), Permit::Wait { first: true, .. });
+        assert_eq!([(); 3].map(|()| first(now)), [true, false, false]);
     }
 }

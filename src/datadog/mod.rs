@@ -25,5 +25,5 @@ pub use credentials::{BadSecret, Credentials, Secret};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::ApiError;
 pub use reader::Reader;
-pub use retry::{Notices, Options, Retry, Sleeper};
+pub use retry::{Clock, Notices, Options, Retry};
 pub use writer::{Deleted, Writer};

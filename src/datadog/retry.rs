@@ -2,36 +2,69 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::stop::Stop;
 
 /// Is told of each wait, in one line. It must not block.
 pub type Notices = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How a client waits. Tests replace it, so that they never do.
+/// What time it is to a client, and how it waits. Tests let it pass faster.
 #[derive(Clone)]
-pub struct Sleeper(Arc<dyn Fn(Duration) -> Waiting + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> Instant + Send + Sync>,
+    wait: Arc<dyn Fn(Duration) -> Waiting + Send + Sync>,
+}
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Sleeper {
-    /// Waits as `wait` does.
-    pub fn new<F, W>(wait: F) -> Self
-    where
-        F: Fn(Duration) -> W + Send + Sync + 'static,
-        W: Future<Output = ()> + Send + 'static,
-    {
-        Self(Arc::new(move |duration| Box::pin(wait(duration))))
+impl Clock {
+    /// A clock that never waits: to wait moves it on, for everybody who has it. The second value tells how far it is.
+    pub fn skipping() -> (Self, Arc<dyn Fn() -> Duration + Send + Sync>) {
+        let (start, passed) = (Instant::now(), Arc::new(Mutex::new(Duration::ZERO)));
+        // A panic elsewhere cannot leave a number half-written.
+        let read = |passed: &Mutex<Duration>| *passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (for_now, for_wait) = (Arc::clone(&passed), Arc::clone(&passed));
+        let now = Arc::new(move || start + read(&for_now));
+        let wait = Arc::new(move |duration: Duration| -> Waiting {
+            let (passed, until) = (Arc::clone(&for_wait), read(&for_wait) + duration);
+            Box::pin(async move {
+                // Whatever else can go on goes on first.
+                tokio::task::yield_now().await;
+                let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+                *passed = until.max(*passed);
+            })
+        });
+        (Self { now, wait }, Arc::new(move || read(&passed)))
     }
 
-    pub(super) async fn sleep(&self, duration: Duration) {
-        (self.0)(duration).await;
+    /// The same clock; `observe` is told of each wait before it begins.
+    #[must_use]
+    pub fn observed(self, observe: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        let wait = Arc::clone(&self.wait);
+        let wait = Arc::new(move |duration| {
+            observe(duration);
+            wait(duration)
+        });
+        Self { wait, ..self }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        (self.now)()
+    }
+
+    pub(super) async fn wait(&self, duration: Duration) {
+        (self.wait)(duration).await;
     }
 }
 
-impl Default for Sleeper {
+impl Default for Clock {
     fn default() -> Self {
-        Self::new(tokio::time::sleep)
+        Self {
+            now: Arc::new(Instant::now),
+            wait: Arc::new(|duration| Box::pin(tokio::time::sleep(duration))),
+        }
     }
 }
 
@@ -44,8 +77,8 @@ pub struct Retry {
     pub base: Duration,
     /// How long one call may wait for the rate limit, in all.
     pub ceiling: Duration,
-    /// How to wait.
-    pub sleeper: Sleeper,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Default for Retry {
@@ -53,8 +86,8 @@ impl Default for Retry {
         Self {
             attempts: 4,
             base: Duration::from_millis(250),
-            ceiling: Duration::from_secs(60),
-            sleeper: Sleeper::default(),
+            ceiling: Duration::from_secs(300),
+            clock: Clock::default(),
         }
     }
 }
@@ -79,11 +112,18 @@ pub struct Options {
     pub notices: Notices,
     /// How long one answer may take.
     pub timeout: Duration,
+    /// Ends all waits when it is raised.
+    pub stop: Stop,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { retry: Retry::default(), notices: Arc::new(|_| {}), timeout: Duration::from_secs(60) }
+        Self {
+            retry: Retry::default(),
+            notices: Arc::new(|_| {}),
+            timeout: Duration::from_secs(60),
+            stop: Stop::default(),
+        }
     }
 }
 

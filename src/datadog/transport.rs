@@ -4,16 +4,17 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::call::{Call, Counters};
-use super::limits::{Bucket, Limits};
+use super::limits::{Bucket, Limits, Permit};
 use super::retry::Options;
 use super::{ApiError, Credentials, Endpoint, text};
+use crate::stop::Level;
 
 /// The largest body that is read, decompressed. A page of 1,000 monitors has a few megabytes.
 const LARGEST_BODY: usize = 256 << 20;
@@ -84,14 +85,17 @@ impl Transport {
         let mut failures = 0;
         let mut waited = Duration::ZERO;
         loop {
-            waited += self.await_bucket(call, retry.ceiling.saturating_sub(waited)).await;
+            self.await_bucket(call, &mut waited).await?;
             let (error, again) = match self.exchange(call).await {
                 Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
-                    waited += self.await_reset(call, &reply.bucket, waited).await?;
+                    self.await_reset(call, &reply.bucket, &mut waited).await?;
                     continue;
                 }
                 Ok(reply) if reply.status.is_server_error() => {
                     let status = reply.status.as_u16();
+                    if matches!(status, 504 | 512) {
+                        self.counters.overloaded();
+                    }
                     let messages = self.messages(&reply.body);
                     (ApiError::Server { call: call.label(), status, messages }, call.repeatable)
                 }
@@ -104,45 +108,61 @@ impl Transport {
             }
             let wait = retry.backoff(failures);
             self.notice(&format!("{}, trying again in {} ms", briefly(&error), wait.as_millis()));
-            retry.sleeper.sleep(wait).await;
+            if self.wait(wait).await.is_stopped() {
+                return Err(error);
+            }
         }
     }
 
     /// Waits before a call whose bucket is known to be empty.
-    async fn await_bucket(&self, call: &Call, longest: Duration) -> Duration {
-        let Some((name, wait)) = self.limits.wait(call.route, Instant::now()) else { return Duration::ZERO };
-        if wait > longest {
-            // Better to let the 429 speak than to give up on a guess.
-            return Duration::ZERO;
+    async fn await_bucket(&self, call: &Call, waited: &mut Duration) -> Result<(), ApiError> {
+        let (retry, stopped) = (&self.options.retry, || ApiError::Stopped { call: call.label() });
+        loop {
+            if self.options.stop.level() == Level::Abort {
+                return Err(stopped());
+            }
+            let Permit::Wait { bucket, duration, first } = self.limits.ask(call.route, retry.clock.now())
+            else {
+                return Ok(());
+            };
+            if *waited + duration > retry.ceiling {
+                // Better to let the 429 speak than to give up on a guess.
+                return Ok(());
+            }
+            if first {
+                let shown = text::clean(&bucket, 60);
+                self.notice(&format!("datadog's rate limit `{shown}` is used up, {}", until(duration)));
+            }
+            if self.wait(duration).await.is_stopped() {
+                return Err(stopped());
+            }
+            *waited += duration;
         }
-        let shown = text::clean(&name, 60);
-        self.notice(&format!("datadog's rate limit `{shown}` is used up, waiting {} s", seconds(wait)));
-        self.options.retry.sleeper.sleep(wait).await;
-        self.limits.refill(&name);
-        wait
     }
 
     /// Waits after a 429, or gives up.
-    async fn await_reset(
-        &self,
-        call: &Call,
-        bucket: &Bucket,
-        waited: Duration,
-    ) -> Result<Duration, ApiError> {
+    async fn await_reset(&self, call: &Call, bucket: &Bucket, waited: &mut Duration) -> Result<(), ApiError> {
         let second = Duration::from_secs(1);
-        let wait = bucket.reset.unwrap_or_else(|| waited.max(second));
+        let wait = bucket.reset.unwrap_or_else(|| (*waited).max(second));
         // A reset of 0 counts as a second: otherwise a server that repeats it would keep us here for ever.
         let counted = wait.max(second);
-        if waited + counted > self.options.retry.ceiling {
-            return Err(ApiError::RateLimited { call: call.label(), waited });
+        if *waited + counted > self.options.retry.ceiling {
+            return Err(ApiError::RateLimited { call: call.label(), waited: *waited });
         }
-        self.notice(&format!(
-            "datadog's rate limit reached by `{}`, waiting {} s",
-            call.label(),
-            seconds(wait)
-        ));
-        self.options.retry.sleeper.sleep(wait).await;
-        Ok(counted)
+        self.notice(&format!("datadog's rate limit reached by `{}`, {}", call.label(), until(wait)));
+        if self.wait(wait).await.is_stopped() {
+            return Err(ApiError::Stopped { call: call.label() });
+        }
+        *waited += counted;
+        Ok(())
+    }
+
+    /// Waits, unless the run is stopped meanwhile.
+    async fn wait(&self, duration: Duration) -> Waited {
+        tokio::select! {
+            () = self.options.stop.reached(Level::Drain) => Waited::Stopped,
+            () = self.options.retry.clock.wait(duration) => Waited::Whole,
+        }
     }
 
     /// Sends `call` once and reads the answer to its end.
@@ -155,7 +175,7 @@ impl Transport {
         let mut response = request.send().await.map_err(|e| self.failure(call, &e, false))?;
         let status = response.status();
         let bucket = Bucket::read(response.headers());
-        self.limits.learn(call.route, &bucket, Instant::now());
+        self.limits.learn(call.route, &bucket, self.options.retry.clock.now());
         let expected = response.content_length().unwrap_or(0).min(LARGEST_BODY as u64) as usize;
         let mut body = Vec::with_capacity(expected);
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(call, &e, true))? {
@@ -278,9 +298,27 @@ fn briefly(error: &ApiError) -> String {
     }
 }
 
-/// Whole seconds, rounded up.
-fn seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+/// How a wait ended.
+#[derive(PartialEq)]
+enum Waited {
+    Whole,
+    Stopped,
+}
+
+impl Waited {
+    fn is_stopped(&self) -> bool {
+        *self == Self::Stopped
+    }
+}
+
+/// How long is waited, in whole seconds rounded up, and until what time of the day.
+fn until(duration: Duration) -> String {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let wait = jiff::SignedDuration::from_secs(seconds.min(86_400) as i64);
+    match jiff::Zoned::now().checked_add(wait) {
+        Ok(until) => format!("waiting {seconds} s, until {}", until.strftime("%H:%M:%S")),
+        Err(_) => format!("waiting {seconds} s"),
+    }
 }
 
 /// The last cause: `Connection refused (os error 111)` says more than `error sending request`.

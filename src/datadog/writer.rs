@@ -61,6 +61,11 @@ impl Writer {
         Reader::over(Arc::clone(&self.0))
     }
 
+    /// How often Datadog answered that it is asked too much at a time (504 and 512).
+    pub fn overloads(&self) -> u64 {
+        self.0.counters().overloads()
+    }
+
     /// Creates a monitor. It is sent at most once, unless it certainly did not arrive: there is no idempotency
     /// key, and a second monitor would page people twice. See [`ApiError::outcome_unknown`].
     ///

@@ -1,19 +1,18 @@
 //! Applying a plan, and the proof that nothing is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::plan::touched;
 use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, plan_from, refresh};
 use crate::apply::{self, Context};
 use crate::datadog::Writer;
-use crate::model::Lazy;
+use crate::model::{Address, Lazy};
 use crate::normalise::{ADDRESS_TAG, rev};
 use crate::plan::{Change, Outcome, Plan, Report, live_rev, match_monitors};
 use crate::project::Project;
+use crate::stop::Stop;
 use crate::store;
 
 /// What came of an apply.
@@ -43,7 +42,7 @@ pub async fn apply(
     plan: &Plan,
     planned: Planned,
     writer: &Writer,
-    stop: &AtomicBool,
+    stop: &Stop,
     progress: &(dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Applied {
@@ -56,7 +55,6 @@ pub async fn apply(
         writer,
         owner_tag: &request.environment.tag,
         state: request.state,
-        live: touched(plan, &refreshed),
         metrics: &refreshed.snapshot.metrics,
         ids,
         now,
@@ -64,7 +62,7 @@ pub async fn apply(
         stop,
     };
     let report = apply::apply(plan, context).await;
-    if report.interrupted {
+    if stop.is_raised() {
         return Applied { report, verified: Verified::NotTried };
     }
     let verified = match verify(request, compiled, writer, now()).await {
@@ -144,13 +142,11 @@ fn forget_gone(
     let is_configured = |name: &str| {
         refreshed.snapshot.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some())
     };
-    for (address, applied) in &refreshed.applied {
-        if live.contains(address.as_str()) || compiled.graph.get(address).is_some() {
-            continue;
-        }
-        if !applied.metric().is_some_and(|name| is_configured(&name)) {
-            state.forget_applied(address)?;
-        }
-    }
-    Ok(())
+    let is_gone = |(address, applied): &(&Address, &crate::model::Applied)| {
+        !live.contains(address.as_str())
+            && compiled.graph.get(address).is_none()
+            && !applied.metric().is_some_and(|name| is_configured(&name))
+    };
+    let gone = refreshed.applied.iter().filter(is_gone).map(|(address, _)| address);
+    Ok(state.forget_applied(gone)?)
 }

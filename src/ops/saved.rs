@@ -1,15 +1,12 @@
 //! A saved plan: is it still what would be applied?
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::{Failure, Planned};
 use crate::compile::{ResourceKind, composite};
 use crate::model::{Address, Document, LiveMetric, LiveMonitor};
-use crate::normalise::{ADDRESS_TAG, at, canonical, is_ignored, leaves, put};
-use crate::plan::{Action, Blocked, Change, Plan, metric_document};
+use crate::normalise::ADDRESS_TAG;
+use crate::plan::{Action, Blocked, Change, Plan, Standing, differing, metric_document, standing};
 
 /// A saved plan, compared with what is live now.
 #[derive(Debug)]
@@ -35,9 +32,9 @@ pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
     let total = plan.changes.len();
     for change in std::mem::take(&mut plan.changes) {
         match state_of(&change, now) {
-            State::AsPlannedFrom => kept.push(change),
-            State::AlreadyApplied => {}
-            State::Changed(what) => stale.push(format!("  {}: {what}", change.address)),
+            Standing::AsPlannedFrom => kept.push(change),
+            Standing::AlreadyApplied => {}
+            Standing::Changed(what) => stale.push(format!("  {}: {what}", change.address)),
         }
     }
     if !stale.is_empty() {
@@ -60,31 +57,25 @@ pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
     Ok(Fresh { plan, already_applied })
 }
 
-enum State {
-    AsPlannedFrom,
-    AlreadyApplied,
-    Changed(String),
-}
-
-fn state_of(change: &Change, now: &Planned) -> State {
+fn state_of(change: &Change, now: &Planned) -> Standing {
     match change.kind {
         ResourceKind::Metric => {
             let document = if change.action == Action::Delete { &change.before } else { &change.after };
             let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
             let empty = LiveMetric::default();
             let live = now.refreshed.snapshot.metrics.get(name).unwrap_or(&empty);
-            compared(change, &change.after, &metric_document(name, live))
+            standing(change, &change.after, &metric_document(name, live))
         }
         ResourceKind::Monitor => monitor_state(change, now),
     }
 }
 
-fn monitor_state(change: &Change, now: &Planned) -> State {
+fn monitor_state(change: &Change, now: &Planned) -> Standing {
     let monitors = &now.refreshed.snapshot.monitors;
     let after = with_ids(&change.after, monitors);
     let planned_from = change.id.and_then(|id| monitors.iter().find(|live| live.id == id));
     if let Some(live) = planned_from {
-        return compared(change, &after, &live.document());
+        return standing(change, &after, &live.document());
     }
     // What a fresh plan would not make, but take over or leave alone, must not get a twin.
     let fresh = now.plan.changes.iter().find(|other| other.address == change.address);
@@ -92,31 +83,17 @@ fn monitor_state(change: &Change, now: &Planned) -> State {
     let is_there = is_disowned || fresh.is_some_and(|other| other.action != Action::Create);
     if change.action == Action::Create && is_there && at_address(change.address.as_str(), monitors).is_none()
     {
-        return State::Changed("there is a monitor for it by now".to_owned());
+        return Standing::Changed("there is a monitor for it by now".to_owned());
     }
     // A create, or a monitor that is gone: then the address tells whether it is done already.
     match (change.action, at_address(change.address.as_str(), monitors)) {
-        (Action::Delete, _) => State::AlreadyApplied,
-        (Action::Create, None) => State::AsPlannedFrom,
+        (Action::Delete, _) => Standing::AlreadyApplied,
+        (Action::Create, None) => Standing::AsPlannedFrom,
         (Action::Create | Action::Replace, Some(live)) => match differing(&after, &live.document()) {
-            None => State::AlreadyApplied,
-            Some(_) => State::Changed(format!("it exists already ({})", live.id)),
+            None => Standing::AlreadyApplied,
+            Some(_) => Standing::Changed(format!("it exists already ({})", live.id)),
         },
-        _ => State::Changed("it is gone from Datadog".to_owned()),
-    }
-}
-
-fn compared(change: &Change, after: &Document, live: &Document) -> State {
-    let is_done = || change.action != Action::Delete && differing(after, live).is_none();
-    // What was not set when it was planned must not be set now either.
-    let mut before = change.before.clone();
-    for path in leaves(&change.after).into_keys().filter(|path| at(&change.before, path).is_none()) {
-        put(&mut before, &path, Value::Null);
-    }
-    match differing(&before, live) {
-        None => State::AsPlannedFrom,
-        Some(_) if is_done() => State::AlreadyApplied,
-        Some(field) => State::Changed(field),
+        _ => Standing::Changed("it is gone from Datadog".to_owned()),
     }
 }
 
@@ -133,27 +110,4 @@ fn with_ids(after: &Document, monitors: &[LiveMonitor]) -> Document {
         *query = composite::resolve(query, |address| at_address(address, monitors).map(|live| live.id.0));
     }
     after
-}
-
-/// The first field of `expected` that is otherwise in `live`, in words.
-fn differing(expected: &Document, live: &Document) -> Option<String> {
-    for path in leaves(expected).into_keys().filter(|path| !is_ignored(path)) {
-        let (wanted, found) = (canonical(expected, &path), canonical(live, &path));
-        if path == "tags" {
-            let set = |value: &Option<Cow<'_, Value>>| -> BTreeSet<String> {
-                let tags = value.as_ref().and_then(|value| value.as_array()).into_iter().flatten();
-                tags.filter_map(Value::as_str).map(str::to_owned).collect()
-            };
-            // Tags that others add are none of our business; one of ours that is gone is.
-            if let Some(tag) = set(&wanted).difference(&set(&found)).next() {
-                return Some(format!("tags: `{tag}` is gone"));
-            }
-        } else if wanted != found {
-            let shown = |value: Option<Cow<'_, Value>>| {
-                value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
-            };
-            return Some(format!("{path}: planned from {}, now {}", shown(wanted), shown(found)));
-        }
-    }
-    None
 }

@@ -6,6 +6,7 @@ mod base;
 mod budget;
 mod build;
 mod effect;
+mod fresh;
 mod guard;
 mod mark;
 mod matching;
@@ -17,6 +18,7 @@ mod types;
 
 pub use base::live_rev;
 pub use build::{Inputs, Only, Options, build};
+pub use fresh::{Standing, differing, standing};
 pub use guard::judge_budget;
 pub use mark::metric_document;
 pub use matching::{How, Matched, Matching, match_monitors};

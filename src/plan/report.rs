@@ -22,6 +22,11 @@ pub enum Outcome {
         /// Whether it may have happened all the same.
         unknown: bool,
     },
+    /// What is live was edited after the plan was made, so that nothing was written.
+    Stale {
+        /// The field, what it was planned from and what it is now.
+        what: String,
+    },
     /// It was not tried.
     Skipped {
         /// Why.
@@ -36,6 +41,8 @@ pub struct Report {
     pub steps: Vec<(Address, Action, Outcome, Duration)>,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// Why the end of the run could not be recorded, if it could not.
+    pub unrecorded: Option<String>,
 }
 
 impl Report {
@@ -49,9 +56,26 @@ impl Report {
         self.count(|outcome| matches!(outcome, Outcome::Done { .. }))
     }
 
+    /// How many are written, or may be.
+    pub fn written(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Done { .. } | Outcome::Failed { unknown: true, .. }))
+    }
+
+    /// Whether every change is live, or waits for its metric.
+    pub fn is_complete(&self) -> bool {
+        self.unrecorded.is_none()
+            && self.steps.len()
+                == self.count(|outcome| matches!(outcome, Outcome::Done { .. } | Outcome::Deferred))
+    }
+
     /// How many were refused.
     pub fn failed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
+    }
+
+    /// How many were left alone because somebody edited them after the plan was made.
+    pub fn stale(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Stale { .. }))
     }
 
     /// How many were not tried.

@@ -115,6 +115,20 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// The word for it, as in the plan's format.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Rename => "rename",
+            Self::Adopt => "adopt",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+        }
+    }
+}
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {

@@ -23,10 +23,12 @@ pub(super) enum Kind {
     Removed,
     Verdicts,
     VerdictOrder,
+    Journal,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Snapshot, Self::Applied, Self::Removed, Self::Verdicts, Self::VerdictOrder];
+    const ALL: [Self; 6] =
+        [Self::Snapshot, Self::Applied, Self::Removed, Self::Verdicts, Self::VerdictOrder, Self::Journal];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Removed => "removed:",
             Self::Verdicts => "verdicts:",
             Self::VerdictOrder => "verdict_order:",
+            Self::Journal => "journal:",
         }
     }
 }
@@ -103,16 +106,25 @@ impl Environment {
         Ok(all)
     }
 
-    /// Records what was just applied at `address`. It survives a crash from here on.
-    ///
-    /// # Errors
-    ///
-    /// When the disk refuses.
-    pub fn record_applied(&self, address: &Address, applied: &Applied) -> Result<(), StoreError> {
-        let bytes = self.pack(applied)?;
-        let tree = self.tree(Kind::Applied)?;
-        tree.insert(address.as_str(), bytes).map_err(|error| self.failed(error))?;
-        self.flush()
+    /// Puts what was just applied at `address`, and nothing any more where it was before. Not yet on the disk.
+    pub(super) fn put_applied(
+        &self,
+        address: &Address,
+        applied: &Applied,
+        former: Option<&Address>,
+    ) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        if let Some(former) = former {
+            batch.remove(former.as_str());
+        }
+        batch.insert(address.as_str(), self.pack(applied)?);
+        self.tree(Kind::Applied)?.apply_batch(batch).map_err(|error| self.failed(error))
+    }
+
+    /// Removes what was applied at `address`. Not yet on the disk.
+    pub(super) fn remove_applied(&self, address: &Address) -> Result<(), StoreError> {
+        let Some(tree) = self.existing(Kind::Applied)? else { return Ok(()) };
+        tree.remove(address.as_str()).map(drop).map_err(|error| self.failed(error))
     }
 
     /// Records what is known to be applied at many addresses, with one write to the disk.
@@ -133,17 +145,21 @@ impl Environment {
         self.flush()
     }
 
-    /// Forgets what was applied at `address`.
+    /// Forgets what was applied at these addresses.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn forget_applied(&self, address: &Address) -> Result<(), StoreError> {
-        let Some(tree) = self.existing(Kind::Applied)? else { return Ok(()) };
-        if tree.remove(address.as_str()).map_err(|error| self.failed(error))?.is_some() {
-            self.flush()?;
+    pub fn forget_applied<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a Address>,
+    ) -> Result<(), StoreError> {
+        let mut any = false;
+        for address in addresses {
+            self.remove_applied(address)?;
+            any = true;
         }
-        Ok(())
+        if any { self.flush() } else { Ok(()) }
     }
 
     /// What deletes have removed, oldest first.
@@ -161,12 +177,8 @@ impl Environment {
             .collect()
     }
 
-    /// Records what a delete is about to remove. Only the last thousand are kept.
-    ///
-    /// # Errors
-    ///
-    /// When the disk refuses.
-    pub fn record_removed(
+    /// Puts what a delete is about to remove. Only the last thousand are kept. Not yet on the disk.
+    pub(super) fn put_removed(
         &self,
         address: &Address,
         document: &Document,
@@ -182,7 +194,7 @@ impl Environment {
         for _ in REMOVED..tree.len() {
             tree.pop_min().map_err(|error| self.failed(error))?;
         }
-        self.flush()
+        Ok(())
     }
 
     /// Everything of this environment but the cache of verdicts, for people and other programs.
@@ -241,6 +253,17 @@ impl Environment {
 
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map(drop).map_err(|error| self.failed(error))
+    }
+
+    /// Waits until all that was written is on the disk. Several that wait at a time are served together.
+    pub(super) async fn durable(&self) -> Result<(), StoreError> {
+        let db = self.db.clone();
+        // A flush blocks; the calls that are under way go on meanwhile. (sled's own `flush_async` was seen never to end
+        // with eight waiting.)
+        match tokio::task::spawn_blocking(move || db.flush()).await {
+            Ok(flushed) => flushed.map(drop).map_err(|error| self.failed(error)),
+            Err(error) => Err(self.corrupt(&format!("a write to the disk broke off: {error}"))),
+        }
     }
 
     pub(super) fn pack<T: Serialize>(&self, data: &T) -> Result<Vec<u8>, StoreError> {

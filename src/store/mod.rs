@@ -7,6 +7,7 @@
 
 mod environment;
 mod error;
+mod journal;
 mod record;
 mod snapshot;
 mod verdicts;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 pub use environment::{Environment, Removed};
 pub use error::StoreError;
+pub use journal::{Ended, Journal, Recorded, Run, Step};
 pub use snapshot::Written;
 
 /// The format that this version reads and writes.

@@ -174,18 +174,18 @@ fn what_was_applied_is_kept_by_address_and_environment() {
         let store = Store::open(directory.path()).unwrap();
         let environment = store.environment("prod");
         assert!(environment.applied().unwrap().is_empty());
-        environment.forget_applied(&a).unwrap();
+        environment.forget_applied([&a]).unwrap();
         assert!(store.environments().is_empty());
-        environment.record_applied(&a, &applied(1)).unwrap();
-        environment.record_applied(&a, &applied(2)).unwrap();
-        environment.record_applied(&b, &applied(3)).unwrap();
-        store.environment("a:b").record_applied(&a, &applied(4)).unwrap();
+        environment.record_all_applied(&BTreeMap::from([(a.clone(), applied(1))])).unwrap();
+        environment.record_all_applied(&BTreeMap::from([(a.clone(), applied(2))])).unwrap();
+        environment.record_all_applied(&BTreeMap::from([(b.clone(), applied(3))])).unwrap();
+        store.environment("a:b").record_all_applied(&BTreeMap::from([(a.clone(), applied(4))])).unwrap();
     }
     let store = Store::open(directory.path()).unwrap();
     let environment = store.environment("prod");
     let wanted = BTreeMap::from([(a.clone(), applied(2)), (b.clone(), applied(3))]);
     assert_eq!(environment.applied().unwrap(), wanted);
-    environment.forget_applied(&a).unwrap();
+    environment.forget_applied([&a]).unwrap();
     assert_eq!(environment.applied().unwrap(), BTreeMap::from([(b, applied(3))]));
     assert_eq!(store.environment("a:b").applied().unwrap(), BTreeMap::from([(a, applied(4))]));
     assert_eq!(store.environments(), ["a:b", "prod"]);
@@ -216,7 +216,7 @@ fn removed_monitors_are_kept_in_order() {
     let document = Document::from_iter([("id".to_owned(), json!(1))]);
     for second in [30, 10, 20] {
         let at = jiff::Timestamp::from_second(1_700_000_000 + second).unwrap();
-        environment.record_removed(&a, &document, at).unwrap();
+        environment.put_removed(&a, &document, at).unwrap();
     }
     let removed = environment.removed().unwrap();
     let seconds: Vec<i64> = removed.iter().map(|r| r.removed_at.as_second() - 1_700_000_000).collect();
@@ -232,7 +232,7 @@ fn an_export_says_what_it_is() {
         json!({"format_version": 1, "environment": "prod", "snapshot": null, "applied": {}, "removed": []});
     assert_eq!(environment.export().unwrap(), empty);
     environment.commit_snapshot(&snapshot([7])).unwrap();
-    environment.record_applied(&address("A/k"), &applied(7)).unwrap();
+    environment.record_all_applied(&BTreeMap::from([(address("A/k"), applied(7))])).unwrap();
     let export = environment.export().unwrap();
     assert_eq!(export["snapshot"]["monitors"][0]["name"], "m7");
     assert_eq!(export["snapshot"]["taken_at"], "2026-08-01T10:00:00Z");

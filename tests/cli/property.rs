@@ -1,12 +1,12 @@
 //! Whatever the schemas ask for and whatever is edited in Datadog: once applied, nothing is left to do.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use bellwether::datadog::{Credentials, Endpoint, Secret, Writer};
 use bellwether::ops::{self, PlanRequest};
 use bellwether::plan::{Options, Plan};
 use bellwether::project::Project;
+use bellwether::stop::Stop;
 use bellwether::store::Store;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ async fn run(root: &Path, url: &str, state: &Store, reset_drift: bool, apply: bo
     let plan = planned.plan.clone();
     assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
     if apply {
-        let stop = AtomicBool::new(false);
+        let stop = Stop::default();
         let applied = ops::apply(&request, &plan, planned, &writer, &stop, &|_, _, _, _, _| {}, &|| {
             jiff::Timestamp::UNIX_EPOCH
         });

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use bellwether::datadog::{Credentials, Endpoint, Secret, Writer};
 use bellwether::diag::{Diagnostic, Severity};
@@ -11,6 +10,7 @@ use bellwether::ops::{self, Compiled, Failure, PlanRequest, Planned, compile};
 use bellwether::plan::{Options, Plan};
 use bellwether::project::Project;
 use bellwether::sandbox::{Running, Sandbox, Storage};
+use bellwether::stop::Stop;
 use bellwether::store::Store;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ impl World {
             options,
             now: Timestamp::UNIX_EPOCH,
         };
-        let stop = AtomicBool::new(false);
+        let stop = Stop::default();
         let plan = planned.plan.clone();
         let now = || Timestamp::UNIX_EPOCH;
         let quiet = |_: &_, _: &_, _, _, _| {};

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use super::{CommandError, Outcome};
 use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover};
 use crate::plan::{Options, Plan};
 use crate::render;
+use crate::stop::{Level, Stop};
 
 pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Output) -> Outcome {
     let saved = arguments.plan.as_deref().map(read_plan).transpose()?;
@@ -152,7 +153,7 @@ async fn write(
     plan: &Plan,
     output: &mut Output,
 ) -> Result<Exit, CommandError> {
-    let (stop, signal) = watch_signals();
+    let signal = watch_signals(&connection.stop);
     let progress = Progress::new(output, plan.changes.len());
     let request = PlanRequest {
         project: &session.project,
@@ -174,7 +175,8 @@ async fn write(
         progress.step(change, outcome, elapsed, done, total);
     };
     let applied =
-        ops::apply(&request, plan, planned, &connection.writer, &stop, &step, &Timestamp::now).await;
+        ops::apply(&request, plan, planned, &connection.writer, &connection.stop, &step, &Timestamp::now)
+            .await;
     progress.finish();
     let left = match &applied.verified {
         Verified::Left(plan) => Some(Ok(plan.as_ref())),
@@ -196,26 +198,36 @@ fn exit(applied: &Applied, signal: u8) -> Exit {
     if report.interrupted {
         return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
     }
+    if report.stale() > 0 && report.written() == 0 {
+        return Exit::Stale;
+    }
     let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty());
-    if report.failed() + report.skipped() == 0 && clean { Exit::Done } else { Exit::Partial }
+    if report.is_complete() && clean { Exit::Done } else { Exit::Partial }
 }
 
-/// The first SIGINT or SIGTERM stops new calls; the second ends the process.
-fn watch_signals() -> (Arc<AtomicBool>, Arc<AtomicU8>) {
-    let (stop, signal) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU8::new(0)));
-    let (stopped, caught) = (stop.clone(), signal.clone());
+/// The first SIGINT or SIGTERM stops new calls and waits, the second the waiting for answers, the third the process.
+fn watch_signals(stop: &Stop) -> Arc<AtomicU8> {
+    let signal = Arc::new(AtomicU8::new(0));
+    let (stop, caught) = (stop.clone(), Arc::clone(&signal));
     tokio::spawn(async move {
         loop {
             let number = next_signal().await;
-            if stopped.swap(true, Ordering::Relaxed) {
-                std::process::exit(128 + i32::from(number));
-            }
             caught.store(number, Ordering::Relaxed);
-            let text = "Stopping: no new calls, those in flight are waited for (once more to stop waiting)\n";
+            let text = match stop.level() {
+                Level::None => {
+                    stop.raise(Level::Drain);
+                    "Stopping: no new calls; answers are waited for, 7 s at most (once more: not at all)\n"
+                }
+                Level::Drain => {
+                    stop.raise(Level::Abort);
+                    continue;
+                }
+                Level::Abort => std::process::exit(128 + i32::from(number)),
+            };
             let _ = std::io::stderr().write_all(text.as_bytes());
         }
     });
-    (stop, signal)
+    signal
 }
 
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use server::{Answer, Server};
 
 use super::*;
+use crate::stop::Stop;
 
 const API_KEY: &str = "0123456789abcdef0123456789abcdef";
 const APP_KEY: &str = "fedcba9876543210fedcba9876543210fedcba98";
@@ -30,14 +31,12 @@ impl Log {
     /// Options under which nothing really waits.
     fn options(&self) -> Options {
         let (waits, notices) = (Arc::clone(&self.waits), Arc::clone(&self.notices));
-        let sleeper = Sleeper::new(move |wait| {
-            waits.lock().unwrap().push(wait);
-            async {}
-        });
+        let clock = Clock::skipping().0.observed(move |wait| waits.lock().unwrap().push(wait));
         Options {
-            retry: Retry { sleeper, ..Retry::default() },
+            retry: Retry { clock, ceiling: Duration::from_secs(60), ..Retry::default() },
             notices: Arc::new(move |line| notices.lock().unwrap().push(line.to_owned())),
             timeout: Duration::from_secs(10),
+            stop: Stop::default(),
         }
     }
 
