@@ -38,7 +38,7 @@ pub async fn run(
     output.result(&format!("{}\n", running.url()));
     output.notice(&format!("A Datadog double, {kept}; any keys will do. Ctrl-C ends it."));
     if let Some(Faults { rules, limits, .. }) = faults {
-        output.notice(&format!("Faults in force: {} rules, {} rate limits.", rules.len(), limits.len()));
+        output.notice(&format!("Faults in force: rules {}, rate limits {}.", rules.len(), limits.len()));
     }
     let signal = super::apply::next_signal().await;
     running.stop().await.map_err(failed)?;

@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::settings::{Faults, FaultsError, Limit, Rule, is_about};
+use super::check::is_about;
+use super::settings::{Faults, FaultsError, Limit, Rule};
 
 /// What a rule does to a request.
 #[derive(Debug, Clone, PartialEq)]

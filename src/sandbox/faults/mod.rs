@@ -1,9 +1,10 @@
 //! Faults that a sandbox has on purpose: errors, lost answers, broken connections, stale lists and rate limits,
 //! for tests and for rehearsing an outage.
 //!
-//! `settings` is what one writes, `decide` says which fault a request meets, `answer` carries it out.
+//! `settings` is what one writes, `check` what must hold of it, `decide` says which fault a request meets, `answer` carries it out.
 
 mod answer;
+mod check;
 mod decide;
 mod routes;
 mod settings;

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::super::http::Shared;
 use super::super::payload::Payload;
 use super::super::reply::{Refusal, json_reply};
+use super::decide::Active;
 use super::settings::Faults;
 
 /// The faults as one would send them, and beside them what was counted for each rule.
@@ -18,13 +19,13 @@ pub(in super::super) async fn show(State(app): Shared) -> Response {
 
 /// Puts other faults in force; all counts begin anew.
 pub(in super::super) async fn replace(state: Shared, payload: Payload) -> Result<Response, Refusal> {
-    let faults = serde_json::from_value(payload.json()?).map_err(|error| Refusal::bad(error.to_string()))?;
-    state.set_faults(faults).map_err(|error| Refusal::bad(error.to_string()))?;
+    let faults = Faults::from_json(payload.json()?);
+    faults.and_then(|faults| state.set_faults(faults)).map_err(|error| Refusal::bad(error.to_string()))?;
     Ok(show(state).await)
 }
 
 /// Ends all faults.
-pub(in super::super) async fn clear(state: Shared) -> Result<Response, Refusal> {
-    state.set_faults(Faults::default()).map_err(|error| Refusal::bad(error.to_string()))?;
-    Ok(show(state).await)
+pub(in super::super) async fn clear(state: Shared) -> Response {
+    *state.faults() = Active::default();
+    show(state).await
 }
