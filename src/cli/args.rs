@@ -117,6 +117,9 @@ pub enum Command {
         /// Keep nothing on disk
         #[arg(long)]
         memory: bool,
+        /// Rehearse an outage: errors, lost answers and rate limits from this TOML file
+        #[arg(long, value_name = "FILE")]
+        faults: Option<PathBuf>,
     },
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::faults::FaultsError;
+
 /// Why a sandbox could not start, attach or stop.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -56,6 +58,9 @@ pub enum SandboxError {
         /// What the system answered.
         source: std::io::Error,
     },
+    /// The faults make no sense.
+    #[error(transparent)]
+    Faults(#[from] FaultsError),
     /// The last writes could not be flushed.
     #[error("cannot flush the sandbox database: {0}")]
     Flush(String),

@@ -2,20 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
 use super::clock::Clock;
 use super::disk::Disk;
+use super::faults::{self, Active, Answered, Faults, FaultsError, RequestKind};
 use super::metrics::Metrics;
 use super::monitors::Monitors;
 use super::reply::{Refusal, json_reply};
@@ -34,8 +35,10 @@ pub struct RequestRecord {
     pub method: String,
     /// The path and the query; keys in the query are left out.
     pub path: String,
-    /// The status of the reply.
+    /// The status of the reply; 0 if a fault closed the connection.
     pub status: u16,
+    /// Whether the API was asked: not without keys, nor when a fault or a rate limit answered in its place.
+    pub carried_out: bool,
 }
 
 /// What all requests share.
@@ -44,6 +47,7 @@ pub(super) struct App {
     metrics: RwLock<Metrics>,
     pub(super) disk: Disk,
     log: Mutex<VecDeque<RequestRecord>>,
+    faults: Mutex<Active>,
     clock: Clock,
     events: AtomicU64,
     url: String,
@@ -59,6 +63,7 @@ impl App {
         disk: Disk,
         monitors: Monitors,
         metrics: Metrics,
+        faults: Active,
         clock: Clock,
         url: String,
         instance: String,
@@ -68,6 +73,7 @@ impl App {
             metrics: RwLock::new(metrics),
             disk,
             log: Mutex::new(VecDeque::new()),
+            faults: Mutex::new(faults),
             clock,
             events: AtomicU64::new(FIRST_EVENT),
             url,
@@ -116,6 +122,15 @@ impl App {
         self.metrics.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn faults(&self) -> MutexGuard<'_, Active> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_faults(&self, faults: Faults) -> Result<(), FaultsError> {
+        *self.faults() = Active::new(faults)?;
+        Ok(())
+    }
+
     pub(super) fn requests(&self) -> Vec<RequestRecord> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
@@ -129,38 +144,52 @@ impl App {
     }
 }
 
-/// Every route of the sandbox.
-pub(super) fn router(app: SharedApp) -> Router {
-    let api = Router::new()
-        .route("/api/v1/validate", get(metric::validate))
-        .route("/api/v1/monitor", get(monitor::list).post(monitor::create))
-        .route("/api/v1/monitor/validate", post(monitor::validate))
-        .route("/api/v1/monitor/can_delete", get(monitor::can_delete))
-        .route("/api/v1/monitor/search", get(monitor::search))
-        .route("/api/v1/monitor/groups/search", get(monitor::search_groups))
-        .route("/api/v1/monitor/{id}", get(monitor::get).put(monitor::update).delete(monitor::delete))
-        .route("/api/v1/monitor/{id}/validate", post(monitor::validate_existing))
-        .route("/api/v1/monitor/{id}/mute", post(monitor::mute))
-        .route("/api/v1/monitor/{id}/unmute", post(monitor::unmute))
-        .route("/api/v1/downtime", get(monitor::list_downtimes).post(monitor::begin_downtime))
-        .route("/api/v1/downtime/{id}", get(monitor::get_downtime).delete(monitor::cancel_downtime))
-        .route("/api/v1/metrics/{name}", get(metric::metadata).put(metric::set_metadata))
-        .route("/api/v1/series", post(metric::series_v1))
-        .route("/api/v1/distribution_points", post(metric::distributions))
-        .route("/api/v1/events", post(metric::event))
-        .route("/api/v2/series", post(metric::series_v2))
-        .route("/api/v2/metrics", get(metric::list))
-        .route(
+/// Every route of the API.
+fn api() -> Vec<(&'static str, MethodRouter<SharedApp>)> {
+    vec![
+        ("/api/v1/validate", get(metric::validate)),
+        ("/api/v1/monitor", get(monitor::list).post(monitor::create)),
+        ("/api/v1/monitor/validate", post(monitor::validate)),
+        ("/api/v1/monitor/can_delete", get(monitor::can_delete)),
+        ("/api/v1/monitor/search", get(monitor::search)),
+        ("/api/v1/monitor/groups/search", get(monitor::search_groups)),
+        ("/api/v1/monitor/{id}", get(monitor::get).put(monitor::update).delete(monitor::delete)),
+        ("/api/v1/monitor/{id}/validate", post(monitor::validate_existing)),
+        ("/api/v1/monitor/{id}/mute", post(monitor::mute)),
+        ("/api/v1/monitor/{id}/unmute", post(monitor::unmute)),
+        ("/api/v1/downtime", get(monitor::list_downtimes).post(monitor::begin_downtime)),
+        ("/api/v1/downtime/{id}", get(monitor::get_downtime).delete(monitor::cancel_downtime)),
+        ("/api/v1/metrics/{name}", get(metric::metadata).put(metric::set_metadata)),
+        ("/api/v1/series", post(metric::series_v1)),
+        ("/api/v1/distribution_points", post(metric::distributions)),
+        ("/api/v1/events", post(metric::event)),
+        ("/api/v2/series", post(metric::series_v2)),
+        ("/api/v2/metrics", get(metric::list)),
+        (
             "/api/v2/metrics/{name}/tags",
             get(metric::configuration)
                 .post(metric::configure)
                 .patch(metric::reconfigure)
                 .delete(metric::unconfigure),
-        )
-        .route("/api/v2/metrics/{name}/estimate", get(metric::estimate))
-        .route("/api/v2/metrics/{name}/volumes", get(metric::volumes))
-        .route("/api/v2/metrics/{name}/all-tags", get(metric::all_tags))
-        .route("/api/v2/metrics/{name}/active-configurations", get(metric::active))
+        ),
+        ("/api/v2/metrics/{name}/estimate", get(metric::estimate)),
+        ("/api/v2/metrics/{name}/volumes", get(metric::volumes)),
+        ("/api/v2/metrics/{name}/all-tags", get(metric::all_tags)),
+        ("/api/v2/metrics/{name}/active-configurations", get(metric::active)),
+    ]
+}
+
+/// The API's routes as they are written in the router.
+pub(super) fn patterns() -> Vec<&'static str> {
+    api().into_iter().map(|(pattern, _)| pattern).collect()
+}
+
+/// Every route of the sandbox.
+pub(super) fn router(app: SharedApp) -> Router {
+    let add = |router: Router<SharedApp>, (pattern, methods)| router.route(pattern, methods);
+    let api = api()
+        .into_iter()
+        .fold(Router::new(), add)
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
         .layer(from_fn_with_state(Arc::clone(&app), front));
@@ -168,6 +197,7 @@ pub(super) fn router(app: SharedApp) -> Router {
     let own = Router::new()
         .route("/_sandbox/instance", get(instance))
         .route("/_sandbox/requests", get(requests))
+        .route("/_sandbox/faults", get(faults::show).put(faults::replace).delete(faults::clear))
         .route("/_sandbox/reset", post(reset));
     api.merge(own).with_state(app)
 }
@@ -198,16 +228,24 @@ async fn reset(State(app): Shared) -> Result<Response, Refusal> {
     Ok(json_reply(StatusCode::OK, &json!({})))
 }
 
-/// Checks the keys and writes the log.
+/// Checks the keys, lets faults have their way and writes the log.
 async fn front(State(app): Shared, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = logged(request.uri());
-    let reply = match authorise(&method, request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+    let pattern = request.extensions().get::<MatchedPath>().cloned();
+    let route = pattern.as_ref().map_or(request.uri().path(), MatchedPath::as_str).to_owned();
+    let answered = match authorise(&method, request.uri(), request.headers()) {
+        Ok(()) => {
+            let kind = RequestKind { method: method.as_str(), route: &route };
+            faults::answer(&app, kind, request, next).await
+        }
+        Err(refusal) => Answered::new(refusal.into_response(), false),
     };
-    let status = reply.status().as_u16();
-    app.record(RequestRecord { method: method.to_string(), path, status });
+    let Answered { reply, status, carried_out, delay } = answered;
+    app.record(RequestRecord { method: method.to_string(), path, status, carried_out });
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
     reply
 }
 

@@ -9,6 +9,7 @@ mod clock;
 mod disk;
 mod downtimes;
 mod error;
+mod faults;
 mod http;
 mod lex;
 mod metric_routes;
@@ -25,5 +26,6 @@ mod view;
 
 pub use clock::Clock;
 pub use error::SandboxError;
+pub use faults::{Faults, FaultsError, Limit, Rule, RuleCount};
 pub use http::RequestRecord;
-pub use server::{Attached, Running, Sandbox, Storage};
+pub use server::{Attached, Options, Running, Sandbox, Storage};

@@ -65,6 +65,7 @@ pub(super) async fn list(State(app): Shared, params: Params) -> Reply {
         // Unlike a GET by id, a list has them by default (DataDog/documentation issue 5045).
         downtimes: params.flag("with_downtimes").unwrap_or(true),
         groups,
+        hidden: app.faults().hidden(),
     };
     Ok(bytes_reply(StatusCode::OK, app.monitors().list(&filter)))
 }

@@ -56,6 +56,8 @@ pub(super) struct Filter {
     pub(super) take: Option<usize>,
     pub(super) downtimes: bool,
     pub(super) groups: bool,
+    /// Monitors that a fault keeps out of the list.
+    pub(super) hidden: BTreeSet<u64>,
 }
 
 /// All monitors and the downtimes over them.
@@ -234,12 +236,13 @@ impl Monitors {
     /// A list reply.
     pub(super) fn list(&self, filter: &Filter) -> Vec<u8> {
         let from = filter.after_id.map_or(0, |id| id.saturating_add(1));
-        let wanted = |entry: &Entry| {
-            filter.name.as_ref().is_none_or(|name| entry.name.contains(name))
+        let wanted = |id: &u64, entry: &Entry| {
+            !filter.hidden.contains(id)
+                && filter.name.as_ref().is_none_or(|name| entry.name.contains(name))
                 && filter.scopes.iter().all(|scope| entry.scopes.contains(scope))
                 && filter.tags.iter().all(|tag| entry.tags.contains(tag))
         };
-        let items = self.by_id.range(from..).map(|(_, entry)| entry).filter(|entry| wanted(entry));
+        let items = self.by_id.range(from..).filter(|(id, entry)| wanted(id, entry)).map(|(_, entry)| entry);
         let items = items.skip(filter.skip).take(filter.take.unwrap_or(usize::MAX));
         let mut body = vec![b'['];
         for (position, entry) in items.enumerate() {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::clock::{self, Clock};
 use super::disk::Disk;
 use super::error::SandboxError;
+use super::faults::{Active, Faults, FaultsError, RuleCount};
 use super::http::{App, RequestRecord, SharedApp, router};
 use super::metrics::Metrics;
 use super::monitors::Monitors;
@@ -33,6 +34,27 @@ pub enum Storage {
     Directory(PathBuf),
 }
 
+/// What a sandbox does not do by default.
+#[derive(Clone)]
+pub struct Options {
+    /// The time; the system's by default.
+    pub clock: Clock,
+    /// The faults; none by default.
+    pub faults: Faults,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: clock::system(), faults: Faults::default() }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("faults", &self.faults).finish_non_exhaustive()
+    }
+}
+
 /// Starts sandboxes.
 #[derive(Debug)]
 pub struct Sandbox;
@@ -40,7 +62,7 @@ pub struct Sandbox;
 impl Sandbox {
     /// Serves a sandbox; port 0 takes any free port.
     pub async fn start(listen: SocketAddr, storage: Storage) -> Result<Running, SandboxError> {
-        Self::start_with_clock(listen, storage, clock::system()).await
+        Self::start_with(listen, storage, Options::default()).await
     }
 
     /// The same, with another clock.
@@ -49,6 +71,16 @@ impl Sandbox {
         storage: Storage,
         clock: Clock,
     ) -> Result<Running, SandboxError> {
+        Self::start_with(listen, storage, Options { clock, ..Options::default() }).await
+    }
+
+    /// The same, with another clock or with faults.
+    pub async fn start_with(
+        listen: SocketAddr,
+        storage: Storage,
+        options: Options,
+    ) -> Result<Running, SandboxError> {
+        let faults = Active::new(options.faults)?;
         // The address first: a sandbox that cannot listen must not lock the directory.
         let listener = bind(listen).await?;
         let mut tries = 0;
@@ -65,7 +97,7 @@ impl Sandbox {
                 other => break other?,
             }
         };
-        serve(listener, listen, disk, storage, clock).await
+        serve(listener, listen, disk, storage, faults, options.clock).await
     }
 
     /// For an environment with `sandbox = true`: serves the directory on a loopback port or, when another
@@ -79,7 +111,9 @@ impl Sandbox {
                 Ok(disk) => {
                     let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
                     let storage = Storage::Directory(directory.to_owned());
-                    let running = serve(bind(any).await?, any, disk, storage, clock::system()).await?;
+                    let running =
+                        serve(bind(any).await?, any, disk, storage, Active::default(), clock::system())
+                            .await?;
                     return Ok(Attached(Attachment::Own(running)));
                 }
                 Err(SandboxError::Locked(_)) => {}
@@ -112,6 +146,7 @@ async fn serve(
     listen: SocketAddr,
     disk: Disk,
     storage: Storage,
+    faults: Active,
     clock: Clock,
 ) -> Result<Running, SandboxError> {
     let address = listener.local_addr().map_err(|source| SandboxError::Listen { address: listen, source })?;
@@ -126,7 +161,7 @@ async fn serve(
     let monitors = Monitors::load(&disk, now).map_err(damaged)?;
     let metrics = Metrics::load(&disk).map_err(damaged)?;
     let instance = new_instance(now);
-    let app = Arc::new(App::new(disk, monitors, metrics, clock, url.clone(), instance.clone()));
+    let app = Arc::new(App::new(disk, monitors, metrics, faults, clock, url.clone(), instance.clone()));
     let file = directory.as_deref().map(address_file);
     if let Some(file) = &file {
         std::fs::write(file, format!("{url}\n{instance}\n"))
@@ -200,6 +235,20 @@ impl Running {
     /// The requests answered so far, oldest first. The sandbox's own `/_sandbox/` routes are not in it.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.app.requests()
+    }
+
+    /// Puts these faults in force in place of those before; all counts begin anew.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in them. Those before stay in force then.
+    pub fn set_faults(&self, faults: Faults) -> Result<(), FaultsError> {
+        self.app.set_faults(faults)
+    }
+
+    /// How often each rule's requests came and how often it fired, in the order of the rules.
+    pub fn fault_counts(&self) -> Vec<RuleCount> {
+        self.app.faults().counts().to_vec()
     }
 
     /// Answers the open requests, flushes and closes the database, and removes the address file.

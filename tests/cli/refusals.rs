@@ -476,3 +476,15 @@ fn search(directory: &std::path::Path) {
         }
     }
 }
+
+#[test]
+fn a_mistake_in_faults_is_refused_with_its_line() {
+    let project = Project::empty();
+    let sandbox = &["sandbox", "--memory", "--listen", "127.0.0.1:0", "--faults", "faults.toml"];
+    project.run(sandbox).exits(1).complains(&["cannot read faults.toml"]);
+    project.write("faults.toml", "seed = 1\n\n[[rules]]\nroute = \"/api/v1/monitors\"\nstatus = 503\n");
+    project
+        .run(sandbox)
+        .exits(1)
+        .complains(&["faults.toml: line 3: the sandbox has no route", "the nearest is `/api/v1/monitor`"]);
+}

@@ -11,6 +11,7 @@ mod lifecycle;
 mod pages;
 mod plan_format;
 mod project;
+mod sandbox;
 
 use std::fs;
 use std::path::PathBuf;

@@ -33,7 +33,7 @@ fn quoted(cell: &str) -> String {
     cell.split('`').nth(1).unwrap_or_default().to_owned()
 }
 
-fn first_column(section: &str) -> BTreeSet<String> {
+pub fn first_column(section: &str) -> BTreeSet<String> {
     rows(section).iter().map(|row| quoted(&row[0])).collect()
 }
 

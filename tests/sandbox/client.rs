@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use bellwether::sandbox::{Running, Sandbox, Storage};
+use bellwether::sandbox::{Faults, Running, Sandbox, Storage};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,6 +28,13 @@ impl Client {
         let listen = "127.0.0.1:0".parse().unwrap();
         let running = Sandbox::start_with_clock(listen, storage, clock).await.unwrap();
         Self { http: reqwest::Client::builder().no_proxy().build().unwrap(), running, now }
+    }
+
+    /// A sandbox with the faults of a TOML text.
+    pub async fn with_faults(toml: &str) -> Self {
+        let client = Self::new().await;
+        client.running.set_faults(Faults::parse(toml).unwrap()).unwrap();
+        client
     }
 
     pub fn pass(&self, seconds: i64) {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod client;
+mod faults;
 mod hostile;
 mod life;
 mod metrics;

@@ -55,6 +55,8 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),
         Command::State { command } => state::run(command, global, output),
-        Command::Sandbox { listen, memory } => sandbox::run(*listen, *memory, global, output).await,
+        Command::Sandbox { listen, memory, faults } => {
+            sandbox::run(*listen, *memory, faults.as_deref(), global, output).await
+        }
     }
 }
