@@ -218,12 +218,9 @@ impl Lexer<'_> {
             end = next;
         }
         self.at = end;
-        let text = self.text.get(start..end).unwrap_or_default();
-        let stem = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
-        let special = |t| t == "NaN" || t == "Infinity";
-        let kind = match special(text) || special(stem) {
-            true => TokenKind::Float,
-            false => TokenKind::Ident,
+        let kind = match self.text.get(start..end) {
+            Some("NaN" | "Infinity") => TokenKind::Float,
+            _ => TokenKind::Ident,
         };
         self.push(kind, start);
     }
@@ -240,8 +237,7 @@ impl Lexer<'_> {
         let unsigned = if matches!(self.byte(start), b'+' | b'-') { start + 1 } else { start };
         if unsigned > start
             && let Some(end) = self.ident_part(unsigned)
-            && let Some("NaN" | "Infinity") =
-                self.text.get(unsigned..end).map(|t| t.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(t))
+            && let Some("NaN" | "Infinity") = self.text.get(unsigned..end)
         {
             self.at = end;
             return self.push(TokenKind::Float, start);
@@ -372,6 +368,7 @@ impl Lexer<'_> {
         let end = self.at;
         let error = self.error(start, end, "texts stand in double quotes");
         if let Some(span) = error.primary.as_ref().map(|label| label.span) {
+            error.helps.push(format!("write `{fix}`"));
             error.fix.push(Edit { span, text: fix });
         }
         self.push(TokenKind::Error, start);
@@ -436,6 +433,7 @@ mod tests {
         for text in ["1.", ".5", "1f", "1e3", "+1.5", "0x1.8p1", "NaN", "-Infinity", "-.5", "1e3d"] {
             assert_eq!(kinds(text)[0], (Float, text));
         }
+        assert_eq!(kinds("NaNf")[0], (Ident, "NaNf"));
         for text in ["1_000", "-", "0x"] {
             assert_eq!(kinds(text)[0].0, Error, "{text}");
         }
