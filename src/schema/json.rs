@@ -142,11 +142,17 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
 
 /// Takes the comma between two elements; a trailing one gets a message of its own.
 fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<(), Reported> {
+    if matches!(
+        cursor.kind(0),
+        TokenKind::String | TokenKind::Int | TokenKind::Float | TokenKind::LBrace | TokenKind::LBracket
+    ) {
+        return Err(cursor.missing(",", what));
+    }
     let comma = cursor.expect(TokenKind::Comma, what)?;
     if cursor.at(close) {
         let span = cursor.span(comma);
         let diagnostic =
-            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "").with_fix(span, "");
+            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "remove it").with_fix(span, "");
         return Err(cursor.report(diagnostic));
     }
     Ok(())

@@ -15,6 +15,7 @@ mod ir;
 mod json;
 mod lexer;
 mod literal;
+mod logical;
 mod model;
 mod names;
 mod project;
@@ -24,6 +25,7 @@ mod set;
 mod source;
 #[cfg(test)]
 mod tests;
+mod undefined;
 mod writer;
 
 pub use model::{Annotation, Field, Misplaced, Place, Record};

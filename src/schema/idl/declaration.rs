@@ -81,9 +81,13 @@ impl Parser<'_> {
         loop {
             if self.cursor.at(TokenKind::RBrace) {
                 if let Some(comma) = comma {
-                    let diagnostic =
-                        Diagnostic::at(Code::Syntax, comma, "no comma stands after the last symbol", "")
-                            .with_fix(comma, "");
+                    let diagnostic = Diagnostic::at(
+                        Code::Syntax,
+                        comma,
+                        "no comma stands after the last symbol",
+                        "remove it",
+                    )
+                    .with_fix(comma, "");
                     self.cursor.report(diagnostic);
                 }
                 self.cursor.bump();
@@ -101,7 +105,11 @@ impl Parser<'_> {
             let next = self.cursor.here();
             comma = self.cursor.eat(TokenKind::Comma).then_some(next);
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
-                return Err(self.cursor.expected("`,` or `}`"));
+                let reported = self.cursor.missing(",", "`,` or `}`");
+                // Two symbols side by side lack a comma and nothing else.
+                if !self.cursor.at(TokenKind::Ident) {
+                    return Err(reported);
+                }
             }
         }
         for (first, symbol) in names::repetitions(&symbols, |symbol| &symbol.text) {
@@ -157,7 +165,7 @@ impl Parser<'_> {
             let start = self.cursor.index();
             let result = self.annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
-                    self.nested_declaration(start, annotations)?;
+                    self.nested_declaration(start, annotations, self.cursor.span(open))?;
                     broken = true;
                     Ok(())
                 }
@@ -173,10 +181,16 @@ impl Parser<'_> {
     }
 
     /// A declaration inside a record: a habit from .avsc, or the `}` above is missing.
-    fn nested_declaration(&mut self, start: usize, annotations: Vec<Annotation>) -> Result<(), Reported> {
+    fn nested_declaration(
+        &mut self,
+        start: usize,
+        annotations: Vec<Annotation>,
+        open: Span,
+    ) -> Result<(), Reported> {
         if !std::mem::replace(&mut self.nested, true) && !self.cursor.lexical_errors {
             let message = "a type cannot be declared inside a record";
             let diagnostic = Diagnostic::at(Code::Syntax, self.cursor.here(), message, "")
+                .with_secondary(open, "the record opened here is not closed yet")
                 .with_help("declare it beside the record and refer to it by name, or close the record above");
             self.cursor.report(diagnostic);
         }
@@ -221,7 +235,11 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         fields: &mut Vec<Field>,
     ) -> Result<(), Reported> {
+        let optional = self.optional_word();
         let mut schema = self.plain_type()?;
+        if let Some(word) = optional {
+            self.no_optional(word, &schema);
+        }
         self.annotate(&mut schema, annotations);
         let schema = Arc::new(schema);
         let doc = self.doc(start);
@@ -234,7 +252,10 @@ impl Parser<'_> {
             }
             first = false;
             field.default = self.default()?;
-            fields.push(field);
+            let known = self.foreign_default(&field)?;
+            if !known {
+                fields.push(field);
+            }
             if !self.cursor.eat(TokenKind::Comma) {
                 break;
             }
@@ -261,6 +282,7 @@ impl Parser<'_> {
             }
         };
         self.simple_name(&name);
+        self.question_behind_name(schema);
         Ok(Field {
             name: name.text,
             name_span: name.span,

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod declaration;
+mod habits;
 mod message;
 mod types;
 
@@ -207,10 +208,11 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         in_protocol: bool,
     ) -> Result<(), Reported> {
-        let is_import = matches!(self.cursor.word(1), "idl" | "protocol" | "schema")
-            && (self.cursor.kind(2) == TokenKind::String
-                || !in_protocol
-                || self.cursor.kind(2) != TokenKind::LParen);
+        let is_import = self.cursor.kind(1) == TokenKind::String
+            || matches!(self.cursor.word(1), "idl" | "protocol" | "schema")
+                && (self.cursor.kind(2) == TokenKind::String
+                    || !in_protocol
+                    || self.cursor.kind(2) != TokenKind::LParen);
         match self.cursor.word(0) {
             "import" if is_import => {
                 self.no_annotations(&annotations, "`import`");
@@ -265,6 +267,9 @@ impl Parser<'_> {
 
     fn import(&mut self) -> Result<(), Reported> {
         self.cursor.bump();
+        if self.cursor.at(TokenKind::String) {
+            return Err(self.import_of_nothing());
+        }
         let format = match self.cursor.word(0) {
             "idl" => Format::Idl,
             "protocol" => Format::Protocol,
@@ -302,11 +307,7 @@ impl Parser<'_> {
 
     #[cold]
     fn missing_semicolon(&mut self, after: &str) -> Reported {
-        // The place for the `;` is behind what it ends, not before what follows, often lines below.
-        let behind = self.cursor.behind();
-        self.cursor.expected_with(&format!("`;` after {after}"), |diagnostic| {
-            diagnostic.with_secondary(behind, "`;` is missing here")
-        })
+        self.cursor.missing(";", &format!("`;` after {after}"))
     }
 
     /// The full name of a declaration. A protocol cannot have the name of a built-in type either.
@@ -348,7 +349,7 @@ impl Parser<'_> {
             let span = self.cursor.here();
             self.cursor.bump();
             let message = format!("no `;` stands after the `}}` of a {what}");
-            self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "").with_fix(span, ""));
+            self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "remove it").with_fix(span, ""));
         }
     }
 
