@@ -356,17 +356,22 @@ impl Lexer<'_> {
         }
     }
 
-    /// `'text'`, a habit from other languages, as one mistake.
-    fn single_quoted(&mut self, start: usize) -> bool {
-        let rest = self.text.get(start + 1..).unwrap_or_default();
-        let Some((length, '\'')) = rest.char_indices().find(|(_, c)| matches!(c, '\'' | '"' | '\n' | '\r'))
-        else {
-            return false;
+    /// `'text'`, or a text in typographic quotes, as one mistake.
+    fn wrongly_quoted(&mut self, start: usize, open: char) -> bool {
+        let rest = self.text.get(start + open.len_utf8()..).unwrap_or_default();
+        let close = match open {
+            '\'' => '\'',
+            '‘' => '’',
+            _ => '”',
         };
+        // What is longer is no text that lacks only its quotes, and hostile input must not be searched twice.
+        let mut chars = rest.char_indices().take(1000);
+        let end = chars.find(|(_, c)| *c == close || matches!(c, '"' | '\n' | '\r'));
+        let Some((length, _)) = end.filter(|(_, c)| *c == close) else { return false };
         let fix = format!("\"{}\"", rest.get(..length).unwrap_or_default());
-        self.at = start + 1 + length + 1;
+        self.at = start + open.len_utf8() + length + close.len_utf8();
         let end = self.at;
-        let error = self.error(start, end, "texts stand in double quotes");
+        let error = self.error(start, end, "texts stand in plain double quotes");
         if let Some(span) = error.primary.as_ref().map(|label| label.span) {
             error.helps.push(format!("write `{fix}`"));
             error.fix.push(Edit { span, text: fix });
@@ -380,7 +385,7 @@ impl Lexer<'_> {
         let start = self.at;
         let first = self.char(start).unwrap_or(' ');
         self.at += first.len_utf8();
-        if first == '\'' && self.single_quoted(start) {
+        if matches!(first, '\'' | '‘' | '“' | '”') && self.wrongly_quoted(start, first) {
             return;
         }
         // A run of the same character is one mistake.
@@ -396,6 +401,7 @@ impl Lexer<'_> {
         let error = self.error(start, end, format!("{name} has no meaning here"));
         match first {
             c if c.is_whitespace() || c == '\u{b}' => error.helps.push("use an ordinary blank".into()),
+            '#' => error.helps.push("a comment starts with `//`".into()),
             '`' => error.helps.push("backticks enclose one plain name, as in `` `record` ``".into()),
             '-' | '+' => error.helps.push("a sign stands directly before the digits of a number".into()),
             _ => {}

@@ -75,7 +75,7 @@ impl Parser<'_> {
     }
 
     fn enum_body(&mut self) -> Result<(Body, bool), Reported> {
-        let open = self.cursor.expect(TokenKind::LBrace, "`{`")?;
+        let open = self.cursor.expect(TokenKind::LBrace, "`{` and the symbols")?;
         let mut symbols: Vec<Name> = Vec::new();
         let mut comma: Option<Span> = None;
         loop {
@@ -105,11 +105,11 @@ impl Parser<'_> {
             let next = self.cursor.here();
             comma = self.cursor.eat(TokenKind::Comma).then_some(next);
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
-                let reported = self.cursor.missing(",", "`,` or `}`");
                 // Two symbols side by side lack a comma and nothing else.
                 if !self.cursor.at(TokenKind::Ident) {
-                    return Err(reported);
+                    return Err(self.cursor.expected("`,` or `}`"));
                 }
+                self.cursor.missing(",", "`,` or `}`");
             }
         }
         for (first, symbol) in names::repetitions(&symbols, |symbol| &symbol.text) {
@@ -149,7 +149,7 @@ impl Parser<'_> {
     }
 
     fn record_body(&mut self, keyword: &str) -> Result<(Vec<Field>, bool), Reported> {
-        let open = self.cursor.expect(TokenKind::LBrace, "`{`")?;
+        let open = self.cursor.expect(TokenKind::LBrace, "`{` and the fields")?;
         let mut fields = Vec::new();
         let mut broken = false;
         loop {
@@ -244,6 +244,7 @@ impl Parser<'_> {
         let schema = Arc::new(schema);
         let doc = self.doc(start);
         let mut first = true;
+        let mut comma: Option<Span> = None;
         loop {
             let mut field = self.variable(&schema, doc.as_deref(), "the name of a field")?;
             if first && !matches!(schema.kind, Kind::Primitive(..) | Kind::Reference(_)) {
@@ -256,6 +257,12 @@ impl Parser<'_> {
             if !known {
                 fields.push(field);
             }
+            if let Some(comma) = comma
+                && self.cursor.at(TokenKind::Ident)
+            {
+                return Err(self.comma_for_semicolon(comma));
+            }
+            comma = Some(self.cursor.here());
             if !self.cursor.eat(TokenKind::Comma) {
                 break;
             }
@@ -275,9 +282,13 @@ impl Parser<'_> {
         let attached = attach(annotations, Target::Field, &mut self.cursor.diagnostics);
         let name = match self.cursor.kind(0) {
             TokenKind::Ident | TokenKind::Float => self.name(what)?,
-            _ => {
+            kind => {
                 return Err(self.cursor.expected_with(what, |diagnostic| {
-                    diagnostic.with_secondary(schema.span, "this is taken for the type")
+                    let diagnostic = diagnostic.with_secondary(schema.span, "this is taken for the type");
+                    match kind {
+                        TokenKind::Colon => diagnostic.with_help("the type comes first, as in `int count;`"),
+                        _ => diagnostic,
+                    }
                 }));
             }
         };

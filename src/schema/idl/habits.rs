@@ -8,6 +8,22 @@ use crate::schema::cursor::Reported;
 use crate::schema::ir::{Field, Kind, Type};
 use crate::schema::json;
 use crate::schema::lexer::{Token, TokenKind};
+use crate::suggest;
+
+/// Says which keyword `word` may stand for.
+pub(super) fn with_keyword(diagnostic: Diagnostic, word: &str) -> Diagnostic {
+    let meant = match word {
+        "struct" | "class" | "message" | "type" | "interface" => Some("record"),
+        _ => suggest::closest(word, ["record", "error", "enum", "fixed", "import", "protocol"]),
+    };
+    let span = diagnostic.primary.as_ref().map(|label| label.span);
+    match (meant, span) {
+        (Some(meant), Some(span)) => {
+            diagnostic.with_help(format!("did you mean `{meant}`?")).with_fix(span, meant)
+        }
+        _ => diagnostic.with_help("declarations start with `record`, `error`, `enum` or `fixed`"),
+    }
+}
 
 impl Parser<'_> {
     fn habit(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
@@ -114,6 +130,37 @@ impl Parser<'_> {
             json::value(&mut self.cursor)?;
         }
         Ok(false)
+    }
+
+    /// `int a, int b;`: a comma where the field ends.
+    #[cold]
+    pub(super) fn comma_for_semicolon(&mut self, comma: Span) -> Reported {
+        let message = "a field ends with `;`, not with a comma";
+        let help = "write `;`: a comma stands only between the names of fields of one type";
+        let diagnostic = self.habit(comma, message, help).with_fix(comma, ";");
+        self.cursor.report(diagnostic)
+    }
+
+    /// What begins no declaration.
+    #[cold]
+    pub(super) fn no_declaration(&mut self, what: &str) -> Reported {
+        if self.cursor.at(TokenKind::RBrace) {
+            let here = self.cursor.here();
+            let diagnostic = self.habit(here, "this `}` closes nothing", "remove it").with_fix(here, "");
+            return self.cursor.report(diagnostic);
+        }
+        let word = self.cursor.word(0);
+        let json = matches!(self.cursor.kind(0), TokenKind::LBrace | TokenKind::LBracket);
+        self.cursor.expected_with(what, |diagnostic| match word {
+            "protocol" => {
+                diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
+            }
+            "namespace" | "schema" => {
+                diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
+            }
+            _ if json => diagnostic.with_help("schemas in JSON stand in .avsc and .avpr files"),
+            _ => with_keyword(diagnostic, word),
+        })
     }
 
     /// `list<string>`, `union<null, string>`: only arrays and maps have angle brackets.

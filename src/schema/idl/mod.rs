@@ -160,7 +160,7 @@ impl Parser<'_> {
         let full_name = self.declare(&name, attached.namespace);
         self.namespace = names::split(&full_name).0.to_owned();
         self.protocol = Some(Protocol { full_name, doc, properties: attached.properties.into() });
-        let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{`") else {
+        let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{` and the declarations") else {
             self.incomplete = true;
             return;
         };
@@ -226,18 +226,8 @@ impl Parser<'_> {
         if in_protocol {
             return self.message(start, annotations);
         }
-        let word = self.cursor.word(0);
-        let late = matches!(word, "namespace" | "schema");
         let what = if annotations.is_empty() { "a declaration or an import" } else { "a declaration" };
-        Err(self.cursor.expected_with(what, |diagnostic| match word {
-            "protocol" => {
-                diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
-            }
-            _ if late => {
-                diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
-            }
-            _ => diagnostic.with_help("declarations start with `record`, `error`, `enum` or `fixed`"),
-        }))
+        Err(self.no_declaration(what))
     }
 
     /// Whether `record X(…` and the like is a message that returns a type named `record`.
@@ -291,6 +281,11 @@ impl Parser<'_> {
                     .with_help("enclose the name in backticks");
                 return Err(self.cursor.report(diagnostic));
             }
+        }
+        if self.cursor.at(TokenKind::String) {
+            return Err(self
+                .cursor
+                .expected_with(what, |diagnostic| diagnostic.with_help("names have no quotes")));
         }
         let token = self.cursor.expect(TokenKind::Ident, what)?;
         let raw = self.cursor.text(token);
