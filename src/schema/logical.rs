@@ -4,7 +4,7 @@
 //! not define belong to somebody else and are left alone.
 
 use super::ir::{Body, Definition, Kind, Primitive, Type};
-use super::json::Value;
+use super::json::{Node, Value};
 use super::model::Annotation;
 use crate::diag::{Code, Diagnostic, Span};
 
@@ -27,6 +27,23 @@ pub(super) fn base(name: &str) -> Option<&'static str> {
     match name {
         "uuid" => Some("string"),
         _ => BASES.iter().find(|(known, _)| *known == name).map(|(_, base)| *base),
+    }
+}
+
+/// Adds `scale` to a decimal of IDL that has none, as Java does; `size` is that of a fixed type.
+pub(super) fn complete(properties: &mut Vec<Annotation>, size: Option<u32>) {
+    let decimal = find(properties, "logicalType").is_some_and(|a| a.value.as_str() == Some("decimal"));
+    if !decimal || find(properties, "scale").is_some() {
+        return;
+    }
+    let Some(precision) = find(properties, "precision") else { return };
+    let fits = whole(&precision.value.value)
+        .is_some_and(|digits| digits > 0 && size.is_none_or(|size| i64::from(digits) <= most_digits(size)));
+    if fits {
+        let value = Node { span: precision.value.span, value: Value::Int(0) };
+        let (name_span, span) = (precision.name_span, precision.span);
+        let scale = Annotation { name: "scale".into(), name_span, value, span };
+        properties.push(scale);
     }
 }
 
@@ -112,7 +129,7 @@ fn check_decimal(
         ignored(scale.value.span, "its `scale` does not fit its `precision`", &help);
     }
     if let Some(Some(size)) = binary
-        && u64::from(digits.unsigned_abs()) > most_digits(size)
+        && i64::from(digits) > most_digits(size)
     {
         let most = most_digits(size);
         let reason = format!("{digits} digits do not fit {size} bytes");
@@ -125,10 +142,10 @@ fn check_decimal(
 }
 
 /// How many decimal digits every signed number of so many bytes has room for.
-fn most_digits(bytes: u32) -> u64 {
+fn most_digits(bytes: u32) -> i64 {
     let bits = (u64::from(bytes) * 8).saturating_sub(1);
     // No power of two is one of ten, so rounding down is exact.
-    (bits as f64 * std::f64::consts::LOG10_2) as u64
+    (bits as f64 * std::f64::consts::LOG10_2) as i64
 }
 
 fn whole(value: &Value) -> Option<i32> {

@@ -1,7 +1,8 @@
 //! The Avro front end: schema files in, records with their annotations and exact places out.
 //!
 //! `source` and `lexer` turn bytes into tokens, `idl` and `avro_json` turn tokens into the common
-//! representation `ir`, `project` follows imports, `resolve` and `defaults` check what was declared, `set`
+//! representation `ir`, `project` follows imports, `resolve`, `defaults` and `logical` check what was
+//! declared, `undefined` guesses what a wrong name means, `set`
 //! hands out records and `emit` writes Avro JSON. What an annotation means to Datadog is not known here.
 
 mod attach;

@@ -9,6 +9,7 @@ use crate::schema::cursor::Reported;
 use crate::schema::ir::{Body, Definition, Field, Item, Kind};
 use crate::schema::json;
 use crate::schema::lexer::TokenKind;
+use crate::schema::logical;
 use crate::schema::model::{Annotation, Place};
 use crate::schema::names;
 
@@ -26,7 +27,7 @@ impl Parser<'_> {
             "enum" => "the name of the enum",
             _ => "the name of the fixed",
         })?;
-        let Attached { namespace, aliases, properties, .. } = attached;
+        let Attached { namespace, aliases, mut properties, .. } = attached;
         let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
         let aliases = type_aliases(aliases, &inside, &mut self.cursor.diagnostics);
@@ -49,6 +50,9 @@ impl Parser<'_> {
                 (Body::Record { error: keyword == "error", fields }, broken)
             }
         };
+        if let Body::Fixed { size } = body {
+            logical::complete(&mut properties, Some(size));
+        }
         self.items.push(Item::Definition(Definition {
             full_name,
             name_span: name.span,
@@ -107,7 +111,11 @@ impl Parser<'_> {
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
                 // Two symbols side by side lack a comma and nothing else.
                 if !self.cursor.at(TokenKind::Ident) {
-                    return Err(self.cursor.expected("`,` or `}`"));
+                    let value = self.cursor.at(TokenKind::Equals);
+                    return Err(self.cursor.expected_with("`,` or `}`", |diagnostic| match value {
+                        true => diagnostic.with_help("symbols have no values"),
+                        false => diagnostic,
+                    }));
                 }
                 self.cursor.missing(",", "`,` or `}`");
             }

@@ -8,6 +8,7 @@ use crate::schema::ir::{Kind, Logical, Primitive, Reference, Type};
 use crate::schema::json::Value;
 use crate::schema::lexer::{Dialect, TokenKind};
 use crate::schema::literal::{self, Number};
+use crate::schema::logical;
 use crate::schema::model::Annotation;
 use crate::schema::names;
 
@@ -61,6 +62,9 @@ impl Parser<'_> {
         }
         let attached = attach(annotations, Target::Type, &mut self.cursor.diagnostics);
         schema.properties = attached.properties;
+        if matches!(schema.kind, Kind::Primitive(Primitive::Bytes, None)) {
+            logical::complete(&mut schema.properties, None);
+        }
         if let Kind::Primitive(_, Some(logical)) = schema.kind {
             self.agree(logical, &mut schema.properties);
         }

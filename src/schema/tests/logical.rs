@@ -68,3 +68,15 @@ fn logical_types_that_fit_and_those_of_others_are_left_alone() {
         assert_eq!(parse(text).lines(), [""; 0], "{text}");
     }
 }
+
+#[test]
+fn a_decimal_of_idl_gets_the_scale_that_java_gives_it() {
+    let scale = |path, text: &str| json(path, text).unwrap()["scale"].clone();
+    let decimal = "@logicalType(\"decimal\") @precision(4)";
+    assert_eq!(scale("a.avdl", &format!("schema {decimal} bytes;")), 0);
+    assert_eq!(scale("a.avdl", &format!("schema F; {decimal} fixed F(2);")), 0);
+    // Not where Avro ignores the logical type, and not in JSON.
+    assert!(scale("a.avdl", &format!("schema F; {decimal} fixed F(1);")).is_null());
+    let text = r#"{"type": "bytes", "logicalType": "decimal", "precision": 4}"#;
+    assert!(scale("a.avsc", text).is_null());
+}
