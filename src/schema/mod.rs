@@ -2,8 +2,8 @@
 //!
 //! `source` and `lexer` turn bytes into tokens, `idl` and `avro_json` turn tokens into the common
 //! representation `ir`, `project` follows imports, `resolve`, `defaults` and `logical` check what was
-//! declared, `undefined` guesses what a wrong name means, `set`
-//! hands out records and `emit` writes Avro JSON. What an annotation means to Datadog is not known here.
+//! declared, `undefined` guesses what a wrong name means, `set` hands out records and `emit` writes Avro
+//! JSON. What an annotation means to Datadog is not known here.
 
 mod attach;
 mod avro_json;
