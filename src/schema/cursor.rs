@@ -113,6 +113,10 @@ impl<'a> Cursor<'a> {
         if token.kind == TokenKind::Ident { self.text(token) } else { "" }
     }
 
+    pub fn slice(&self, span: Span) -> &'a str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     pub fn span(&self, token: Token) -> Span {
         Span::new(self.file, token.start, token.end)
     }
@@ -164,6 +168,20 @@ impl<'a> Cursor<'a> {
         let message = format!("expected {what}, found {}", self.found());
         let diagnostic = more(Diagnostic::at(Code::Syntax, self.here(), message, ""));
         self.report(diagnostic)
+    }
+
+    /// A syntax error for a missing `token`. Its place is behind what stands before it, not before what
+    /// follows, which may stand lines below.
+    #[cold]
+    pub fn missing(&mut self, token: &str, what: &str) -> Reported {
+        let behind = self.behind();
+        let gap = self.text.get(behind.start as usize..self.peek(0).start as usize).unwrap_or_default();
+        // On the same line, something else may be wrong than the missing token.
+        let sure = token == "," || gap.contains('\n') || self.at(TokenKind::RBrace);
+        self.expected_with(what, |diagnostic| {
+            let diagnostic = diagnostic.with_secondary(behind, format!("`{token}` is missing here"));
+            if sure { diagnostic.with_fix(behind, token) } else { diagnostic }
+        })
     }
 
     pub fn expect(&mut self, kind: TokenKind, what: &str) -> Result<Token, Reported> {
