@@ -113,10 +113,6 @@ impl<'a> Cursor<'a> {
         if token.kind == TokenKind::Ident { self.text(token) } else { "" }
     }
 
-    pub fn slice(&self, span: Span) -> &'a str {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
-    }
-
     pub fn span(&self, token: Token) -> Span {
         Span::new(self.file, token.start, token.end)
     }
