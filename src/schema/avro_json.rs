@@ -13,7 +13,7 @@ use super::ir::{
 use super::json::{self, Member, Node, Value};
 use super::lexer::Dialect;
 use super::model::{Annotation, Misplaced, Place};
-use super::names;
+use super::{names, undefined};
 use crate::diag::{Code, Diagnostic, FileId, Span};
 
 /// Reads an .avsc or .avpr file.
@@ -222,9 +222,14 @@ impl Reader {
             _ => match Primitive::parse(&word) {
                 Some(primitive) => Kind::Primitive(primitive, None),
                 None => {
-                    self.invalid(word_span, format!("`{word}` is not a kind of type")).helps.push(format!(
-                        "to refer to a type declared elsewhere, write \"{word}\" in place of the object"
-                    ));
+                    let meant = undefined::built_in(&word, true);
+                    let diagnostic = self.invalid(word_span, format!("`{word}` is not a kind of type"));
+                    diagnostic.helps.push(match meant {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => format!(
+                            "to refer to a type declared elsewhere, write \"{word}\" in place of the object"
+                        ),
+                    });
                     return None;
                 }
             },

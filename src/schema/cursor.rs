@@ -166,6 +166,20 @@ impl<'a> Cursor<'a> {
         self.report(diagnostic)
     }
 
+    /// A syntax error for a missing `token`. Its place is behind what stands before it, not before what
+    /// follows, which may stand lines below.
+    #[cold]
+    pub fn missing(&mut self, token: &str, what: &str) -> Reported {
+        let behind = self.behind();
+        let gap = self.text.get(behind.start as usize..self.peek(0).start as usize).unwrap_or_default();
+        // On the same line, something else may be wrong than the missing token.
+        let sure = token == "," || gap.contains('\n') || self.at(TokenKind::RBrace);
+        self.expected_with(what, |diagnostic| {
+            let diagnostic = diagnostic.with_secondary(behind, format!("`{token}` is missing here"));
+            if sure { diagnostic.with_fix(behind, token) } else { diagnostic }
+        })
+    }
+
     pub fn expect(&mut self, kind: TokenKind, what: &str) -> Result<Token, Reported> {
         if self.at(kind) { Ok(self.bump()) } else { Err(self.expected(what)) }
     }

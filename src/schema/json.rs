@@ -20,6 +20,10 @@ fn depth_limit(dialect: Dialect) -> usize {
     }
 }
 
+/// The words that a file in Avro IDL starts with.
+const IDL_WORDS: [&str; 8] =
+    ["record", "error", "enum", "fixed", "import", "namespace", "schema", "protocol"];
+
 /// Reads one value.
 pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Node, Reported> {
     let token = cursor.peek(0);
@@ -33,15 +37,23 @@ pub(super) fn value(cursor: &mut Cursor<'_>) -> Result<Node, Reported> {
                 "null" => Value::Null,
                 "true" => Value::Bool(true),
                 "false" => Value::Bool(false),
-                word => {
-                    let fix = format!("\"{word}\"");
+                word if cursor.kind(1) == TokenKind::Equals => {
                     return Err(cursor.expected_with("a JSON value", |diagnostic| {
-                        let span = diagnostic.primary.as_ref().map(|label| label.span);
-                        let diagnostic = diagnostic.with_help(format!("a text stands in quotes: `{fix}`"));
-                        match span {
-                            Some(span) => diagnostic.with_fix(span, fix),
-                            None => diagnostic,
-                        }
+                        diagnostic.with_help(format!(
+                            "parameters are the members of an object: `{{\"{word}\": …}}`"
+                        ))
+                    }));
+                }
+                word => {
+                    let span = cursor.span(token);
+                    let (help, fix) = match word {
+                        "True" | "TRUE" => ("write `true`".to_owned(), "true".to_owned()),
+                        "False" | "FALSE" => ("write `false`".to_owned(), "false".to_owned()),
+                        "None" | "Null" | "NULL" | "nil" => ("write `null`".to_owned(), "null".to_owned()),
+                        _ => (format!("a text stands in quotes: `\"{word}\"`"), format!("\"{word}\"")),
+                    };
+                    return Err(cursor.expected_with("a JSON value", |diagnostic| {
+                        diagnostic.with_help(help).with_fix(span, fix)
                     }));
                 }
             };
@@ -131,7 +143,14 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
             }));
         }
         let (key, key_span) = string(cursor)?;
-        cursor.expect(TokenKind::Colon, "`:` after the key")?;
+        if !cursor.eat(TokenKind::Colon) {
+            let here = cursor.here();
+            let equals = cursor.at(TokenKind::Equals);
+            return Err(cursor.expected_with("`:` after the key", |diagnostic| match equals {
+                true => diagnostic.with_help("write `:`").with_fix(here, ":"),
+                false => diagnostic,
+            }));
+        }
         members.push(Member { key, key_span, value: value(cursor)? });
         if cursor.eat(TokenKind::RBrace) {
             return Ok(Value::Object(without_repetitions(cursor, members)));
@@ -142,11 +161,17 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
 
 /// Takes the comma between two elements; a trailing one gets a message of its own.
 fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<(), Reported> {
+    if matches!(
+        cursor.kind(0),
+        TokenKind::String | TokenKind::Int | TokenKind::Float | TokenKind::LBrace | TokenKind::LBracket
+    ) {
+        return Err(cursor.missing(",", what));
+    }
     let comma = cursor.expect(TokenKind::Comma, what)?;
     if cursor.at(close) {
         let span = cursor.span(comma);
         let diagnostic =
-            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "").with_fix(span, "");
+            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "remove it").with_fix(span, "");
         return Err(cursor.report(diagnostic));
     }
     Ok(())
@@ -181,6 +206,11 @@ fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Mem
 pub(super) fn document(cursor: &mut Cursor<'_>) -> Result<Node, Reported> {
     if cursor.at(TokenKind::End) {
         return Err(cursor.expected("a JSON value"));
+    }
+    if cursor.dialect == Dialect::Json && IDL_WORDS.contains(&cursor.word(0)) {
+        return Err(cursor.expected_with("a JSON value", |diagnostic| {
+            diagnostic.with_help("Avro IDL stands in .avdl files; .avsc and .avpr files are JSON")
+        }));
     }
     let node = value(cursor)?;
     cursor.expect(TokenKind::End, "the end of the file")?;

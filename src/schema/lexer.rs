@@ -218,12 +218,9 @@ impl Lexer<'_> {
             end = next;
         }
         self.at = end;
-        let text = self.text.get(start..end).unwrap_or_default();
-        let stem = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
-        let special = |t| t == "NaN" || t == "Infinity";
-        let kind = match special(text) || special(stem) {
-            true => TokenKind::Float,
-            false => TokenKind::Ident,
+        let kind = match self.text.get(start..end) {
+            Some("NaN" | "Infinity") => TokenKind::Float,
+            _ => TokenKind::Ident,
         };
         self.push(kind, start);
     }
@@ -240,8 +237,7 @@ impl Lexer<'_> {
         let unsigned = if matches!(self.byte(start), b'+' | b'-') { start + 1 } else { start };
         if unsigned > start
             && let Some(end) = self.ident_part(unsigned)
-            && let Some("NaN" | "Infinity") =
-                self.text.get(unsigned..end).map(|t| t.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(t))
+            && let Some("NaN" | "Infinity") = self.text.get(unsigned..end)
         {
             self.at = end;
             return self.push(TokenKind::Float, start);
@@ -360,18 +356,24 @@ impl Lexer<'_> {
         }
     }
 
-    /// `'text'`, a habit from other languages, as one mistake.
-    fn single_quoted(&mut self, start: usize) -> bool {
-        let rest = self.text.get(start + 1..).unwrap_or_default();
-        let Some((length, '\'')) = rest.char_indices().find(|(_, c)| matches!(c, '\'' | '"' | '\n' | '\r'))
-        else {
-            return false;
+    /// `'text'`, or a text in typographic quotes, as one mistake.
+    fn wrongly_quoted(&mut self, start: usize, open: char) -> bool {
+        let rest = self.text.get(start + open.len_utf8()..).unwrap_or_default();
+        let close = match open {
+            '\'' => '\'',
+            '‘' => '’',
+            _ => '”',
         };
+        // What is longer is no text that lacks only its quotes, and hostile input must not be searched twice.
+        let mut chars = rest.char_indices().take(1000);
+        let end = chars.find(|(_, c)| *c == close || matches!(c, '"' | '\n' | '\r'));
+        let Some((length, _)) = end.filter(|(_, c)| *c == close) else { return false };
         let fix = format!("\"{}\"", rest.get(..length).unwrap_or_default());
-        self.at = start + 1 + length + 1;
+        self.at = start + open.len_utf8() + length + close.len_utf8();
         let end = self.at;
-        let error = self.error(start, end, "texts stand in double quotes");
+        let error = self.error(start, end, "texts stand in plain double quotes");
         if let Some(span) = error.primary.as_ref().map(|label| label.span) {
+            error.helps.push(format!("write `{fix}`"));
             error.fix.push(Edit { span, text: fix });
         }
         self.push(TokenKind::Error, start);
@@ -383,7 +385,7 @@ impl Lexer<'_> {
         let start = self.at;
         let first = self.char(start).unwrap_or(' ');
         self.at += first.len_utf8();
-        if first == '\'' && self.single_quoted(start) {
+        if matches!(first, '\'' | '‘' | '“' | '”') && self.wrongly_quoted(start, first) {
             return;
         }
         // A run of the same character is one mistake.
@@ -399,6 +401,7 @@ impl Lexer<'_> {
         let error = self.error(start, end, format!("{name} has no meaning here"));
         match first {
             c if c.is_whitespace() || c == '\u{b}' => error.helps.push("use an ordinary blank".into()),
+            '#' => error.helps.push("a comment starts with `//`".into()),
             '`' => error.helps.push("backticks enclose one plain name, as in `` `record` ``".into()),
             '-' | '+' => error.helps.push("a sign stands directly before the digits of a number".into()),
             _ => {}
@@ -436,6 +439,7 @@ mod tests {
         for text in ["1.", ".5", "1f", "1e3", "+1.5", "0x1.8p1", "NaN", "-Infinity", "-.5", "1e3d"] {
             assert_eq!(kinds(text)[0], (Float, text));
         }
+        assert_eq!(kinds("NaNf")[0], (Ident, "NaNf"));
         for text in ["1_000", "-", "0x"] {
             assert_eq!(kinds(text)[0].0, Error, "{text}");
         }

@@ -54,7 +54,7 @@ fn idl_number(text: &str) -> Result<Number, &'static str> {
         _ => (false, text),
     };
     let signed = |value: f64| if negative { -value } else { value };
-    match unsigned.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(unsigned) {
+    match unsigned {
         "NaN" => return Ok(Number::Float(f64::NAN)),
         "Infinity" => return Ok(Number::Float(signed(f64::INFINITY))),
         _ => {}

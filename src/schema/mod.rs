@@ -1,8 +1,9 @@
 //! The Avro front end: schema files in, records with their annotations and exact places out.
 //!
 //! `source` and `lexer` turn bytes into tokens, `idl` and `avro_json` turn tokens into the common
-//! representation `ir`, `project` follows imports, `resolve` and `defaults` check what was declared, `set`
-//! hands out records and `emit` writes Avro JSON. What an annotation means to Datadog is not known here.
+//! representation `ir`, `project` follows imports, `resolve`, `defaults` and `logical` check what was
+//! declared, `undefined` guesses what a wrong name means, `set` hands out records and `emit` writes Avro
+//! JSON. What an annotation means to Datadog is not known here.
 
 mod attach;
 mod avro_json;
@@ -15,6 +16,7 @@ mod ir;
 mod json;
 mod lexer;
 mod literal;
+mod logical;
 mod model;
 mod names;
 mod project;
@@ -24,6 +26,7 @@ mod set;
 mod source;
 #[cfg(test)]
 mod tests;
+mod undefined;
 mod writer;
 
 pub use model::{Annotation, Field, Misplaced, Place, Record};

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ir::{Body, Definition, Field, File, Item, Kind, Message, Reference, Type};
-use super::{defaults, emit, names};
+use super::undefined::Declared;
+use super::{defaults, emit, logical, names};
 use crate::diag::{Code, Diagnostic};
 
 /// Which definition a full name stands for: the first one.
@@ -68,7 +69,7 @@ pub(super) fn names<'a>(files: &'a [File], diagnostics: &mut Vec<Diagnostic>) ->
 
 /// Reports what the declarations of the files get wrong about each other.
 pub(super) fn check(files: &[File], names: &Names<'_>, incomplete: bool, diagnostics: &mut Vec<Diagnostic>) {
-    let mut check = Check { names, incomplete, suggestions: None, diagnostics };
+    let mut check = Check { names, incomplete, declared: None, diagnostics };
     for file in files {
         if let Some(main) = &file.main {
             check.schema(main);
@@ -81,8 +82,8 @@ struct Check<'a, 'n, 'd> {
     names: &'n Names<'a>,
     /// Declarations may be missing, so an unknown name proves nothing.
     incomplete: bool,
-    /// Full names by simple name, made when first needed.
-    suggestions: Option<HashMap<&'a str, &'a str>>,
+    /// Made when first needed.
+    declared: Option<Declared<'a>>,
     diagnostics: &'d mut Vec<Diagnostic>,
 }
 
@@ -93,6 +94,7 @@ impl Check<'_, '_, '_> {
             match item {
                 Item::Import(_) => {}
                 Item::Definition(definition) => {
+                    logical::check_definition(definition, self.diagnostics);
                     if let Body::Record { fields, .. } = &definition.body {
                         self.fields(fields);
                     }
@@ -118,9 +120,14 @@ impl Check<'_, '_, '_> {
         self.fields(&message.request);
         self.schema(&message.response);
         let mut seen = HashSet::new();
+        // Every message may throw `"string"`, so Avro adds it by itself and allows nobody to write it.
         for error in &message.errors {
             self.schema(error);
-            let Kind::Reference(reference) = &error.kind else { continue };
+            let Kind::Reference(reference) = &error.kind else {
+                let text = format!("`{}` is thrown, but it is no error type", error.describe());
+                self.diagnostics.push(Diagnostic::at(Code::Invalid, error.span, text, ""));
+                continue;
+            };
             let Some(definition) = self.names.resolve(reference) else { continue };
             if !seen.insert(&definition.full_name) {
                 let text = format!("`{}` is thrown twice", definition.full_name);
@@ -164,7 +171,7 @@ impl Check<'_, '_, '_> {
                     "",
                 ));
             }
-            _ => {}
+            _ => logical::check_type(schema, self.diagnostics),
         }
         for child in schema.children() {
             self.schema(child);
@@ -206,28 +213,10 @@ impl Check<'_, '_, '_> {
             return;
         }
         let names = self.names;
-        let suggestions = self.suggestions.get_or_insert_with(|| {
-            // Of several types of one simple name the first in order of names is suggested.
-            let mut map: HashMap<&str, &str> = HashMap::new();
-            for full_name in names.by_name.keys() {
-                let kept = map.entry(names::split(full_name).1).or_insert(full_name);
-                *kept = (*kept).min(full_name);
-            }
-            map
-        });
-        let (_, simple) = names::split(&reference.full_name);
+        let declared = self.declared.get_or_insert_with(|| Declared::new(names.by_name.keys().copied()));
         let message = format!("there is no type `{}`", reference.full_name);
-        let mut diagnostic = Diagnostic::at(Code::Undefined, schema.span, message, "");
-        if let Some(other) = suggestions.get(simple) {
-            diagnostic = match other.contains('.') {
-                true => {
-                    diagnostic.with_help(format!("did you mean `{other}`?")).with_fix(schema.span, *other)
-                }
-                false => diagnostic.with_help(format!(
-                    "`{other}` has no namespace, so it cannot be referred to from inside one"
-                )),
-            };
-        }
+        let diagnostic = Diagnostic::at(Code::Undefined, schema.span, message, "");
+        let diagnostic = declared.explain(diagnostic, reference, schema.span);
         self.diagnostics.push(diagnostic);
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes of a schema file to text: UTF-8, or UTF-16 with a byte order mark.
+//! Bytes of a schema file to text: UTF-8, UTF-16 or UTF-32.
 //!
 //! Knows nothing of what the text says.
 
@@ -27,8 +27,15 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
     }
     match bytes.as_slice() {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest.to_vec(), 3),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0x00, 0x00, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes, 4),
+        [0xFF, 0xFE, 0x00, 0x00, rest @ ..] => utf32(rest, u32::from_le_bytes, 4),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes, 2),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes, 2),
+        // Without a mark, the zeros around the first character tell, as in Java.
+        [0, 0, 0, _, ..] => utf32(&bytes, u32::from_be_bytes, 0),
+        [_, 0, 0, 0, ..] => utf32(&bytes, u32::from_le_bytes, 0),
+        [0, _, ..] => utf16(&bytes, u16::from_be_bytes, 0),
+        [_, 0, ..] => utf16(&bytes, u16::from_le_bytes, 0),
         _ => utf8(bytes, 0),
     }
 }
@@ -51,10 +58,10 @@ fn utf8(bytes: Vec<u8>, skipped: usize) -> Result<String, Undecodable> {
     })
 }
 
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> {
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16, skipped: usize) -> Result<String, Undecodable> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());
-    let mut read = 2;
+    let mut read = skipped;
     let mut bad = None;
     for decoded in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match decoded {
@@ -76,12 +83,36 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Undecodable> 
     }
     match bad {
         None => Ok(text),
-        Some(reason) => {
-            let offset = text.len();
-            text.push(char::REPLACEMENT_CHARACTER);
-            Err(Undecodable { reason: format!("the file is not valid UTF-16: {reason}"), text, offset })
+        Some(reason) => Err(undecodable(text, &format!("the file is not valid UTF-16: {reason}"))),
+    }
+}
+
+fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32, skipped: usize) -> Result<String, Undecodable> {
+    let (quads, rest) = bytes.as_chunks::<4>();
+    let mut text = String::with_capacity(bytes.len() / 4);
+    for (i, quad) in quads.iter().enumerate() {
+        match char::from_u32(unit(*quad)) {
+            Some(c) => text.push(c),
+            None => {
+                let offset = skipped + i * 4;
+                let reason = format!(
+                    "the file is not valid UTF-32: 0x{:08x} at offset {offset} is no character",
+                    unit(*quad)
+                );
+                return Err(undecodable(text, &reason));
+            }
         }
     }
+    match rest {
+        [] => Ok(text),
+        _ => Err(undecodable(text, "the file is not valid UTF-32: it ends in half a character")),
+    }
+}
+
+fn undecodable(mut text: String, reason: &str) -> Undecodable {
+    let offset = text.len();
+    text.push(char::REPLACEMENT_CHARACTER);
+    Undecodable { reason: reason.into(), text, offset }
 }
 
 #[cfg(test)]
@@ -97,6 +128,16 @@ mod tests {
     fn utf_16_of_either_order_is_read() {
         assert_eq!(decode(b"\xFE\xFF\0a\0b".to_vec()), Ok("ab".into()));
         assert_eq!(decode(b"\xFF\xFEa\0b\0".to_vec()), Ok("ab".into()));
+    }
+
+    #[test]
+    fn wide_characters_are_known_by_their_zeros_too() {
+        assert_eq!(decode(b"\0a\0b".to_vec()), Ok("ab".into()));
+        assert_eq!(decode(b"a\0b\0".to_vec()), Ok("ab".into()));
+        assert_eq!(decode(b"\0\0\0a\0\0\0b".to_vec()), Ok("ab".into()));
+        assert_eq!(decode(b"\xFF\xFE\0\0a\0\0\0".to_vec()), Ok("a".into()));
+        assert!(decode(b"a\0\0\0\xFF\xFF\xFF\xFF".to_vec()).is_err());
+        assert!(decode(b"a\0\0\0b".to_vec()).is_err());
     }
 
     #[test]

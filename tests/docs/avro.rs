@@ -70,6 +70,8 @@ const EXAMPLES: &[Example] = &[
     idl("documentation that belongs to nothing", "record R { int a; /** lost */ }", Some((Code::Doc, "/** lost */"))),
     json("documentation in JSON", "{\"type\": \"fixed\", \"name\": \"F\", \"size\": 1, \"doc\": 7}", Some((Code::Lost, "7"))),
     json("`logicalType` on a field", "{\"type\": \"record\", \"name\": \"R\", \"fields\": [{\"name\": \"a\", \"type\": \"int\", \"logicalType\": \"date\"}]}", Some((Code::Lost, "\"logicalType\": \"date\""))),
+    idl("a known logical type", "record R { @logicalType(\"timestamp-millis\") string a; }", Some((Code::Lost, "\"timestamp-millis\""))),
+    idl("a known logical type", "@logicalType(\"decimal\") @precision(9) fixed F(2);", Some((Code::Lost, "9"))),
     idl("an annotated message", "protocol P { record R { int a; } @http(\"GET\") R m(); }", None),
     idl("a message that returns a type declared later", "protocol P { R m(); record R { int a; } }", None),
     idl("an empty file", "", None),

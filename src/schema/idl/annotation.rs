@@ -37,11 +37,26 @@ impl Parser<'_> {
             return Err(self.cursor.report(diagnostic));
         }
         let value = json::value(&mut self.cursor)?;
-        self.cursor.expect(TokenKind::RParen, "`)` after the value of the annotation")?;
+        if !self.cursor.eat(TokenKind::RParen) {
+            return Err(self.no_end(&value));
+        }
         let span = self.cursor.span_from(start.start);
         Ok(Annotation { name: name.text, name_span: name.span, value, span })
     }
 
+    #[cold]
+    fn no_end(&mut self, value: &json::Node) -> Reported {
+        let list = self.cursor.at(TokenKind::Comma);
+        let written = self.cursor.slice(value.span);
+        self.cursor.expected_with("`)` after the value of the annotation", |diagnostic| match list {
+            true if written.len() < 40 => diagnostic
+                .with_help(format!("an annotation has one value; several are a list: `[{written}, …]`")),
+            true => diagnostic.with_help("an annotation has one value; several are a list: `[…, …]`"),
+            false => diagnostic,
+        })
+    }
+
+    #[cold]
     fn no_value(&mut self, name: &str, start: u32) -> Reported {
         if self.cursor.at(TokenKind::Colon) {
             return self.cursor.expected_with("`(` after the name of the annotation", |diagnostic| {
@@ -56,6 +71,17 @@ impl Parser<'_> {
             return self.cursor.expected("`(` after the name of the annotation");
         }
         let span = self.cursor.span_from(start);
+        if self.cursor.at(TokenKind::String) {
+            let value = self.cursor.here();
+            let message = "the value of an annotation stands in parentheses";
+            let help = format!("write `@{name}({})`", self.cursor.slice(value));
+            let behind = Span::new(value.file, value.end, value.end);
+            let diagnostic = Diagnostic::at(Code::Syntax, value, message, "")
+                .with_help(help)
+                .with_fix(Span::new(value.file, span.end, value.start), "(")
+                .with_fix(behind, ")");
+            return self.cursor.report(diagnostic);
+        }
         let message = format!("`@{name}` has no value");
         self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "").with_help(value_help(name)))
     }

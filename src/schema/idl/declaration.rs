@@ -9,6 +9,7 @@ use crate::schema::cursor::Reported;
 use crate::schema::ir::{Body, Definition, Field, Item, Kind};
 use crate::schema::json;
 use crate::schema::lexer::TokenKind;
+use crate::schema::logical;
 use crate::schema::model::{Annotation, Place};
 use crate::schema::names;
 
@@ -27,7 +28,7 @@ impl Parser<'_> {
             "enum" => "the name of the enum",
             _ => "the name of the fixed",
         })?;
-        let Attached { namespace, aliases, properties, .. } = attached;
+        let Attached { namespace, aliases, mut properties, .. } = attached;
         let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
         let aliases = type_aliases(aliases, &inside, &mut self.cursor.diagnostics);
@@ -50,6 +51,9 @@ impl Parser<'_> {
                 (Body::Record { error: keyword == "error", fields }, broken)
             }
         };
+        if let Body::Fixed { size } = body {
+            logical::complete(&mut properties, Some(size));
+        }
         self.items.push(Item::Definition(Definition {
             full_name,
             start: first.start,
@@ -77,15 +81,19 @@ impl Parser<'_> {
     }
 
     fn enum_body(&mut self) -> Result<(Body, bool), Reported> {
-        let open = self.cursor.expect(TokenKind::LBrace, "`{`")?;
+        let open = self.cursor.expect(TokenKind::LBrace, "`{` and the symbols")?;
         let mut symbols: Vec<Name> = Vec::new();
         let mut comma: Option<Span> = None;
         loop {
             if self.cursor.at(TokenKind::RBrace) {
                 if let Some(comma) = comma {
-                    let diagnostic =
-                        Diagnostic::at(Code::Syntax, comma, "no comma stands after the last symbol", "")
-                            .with_fix(comma, "");
+                    let diagnostic = Diagnostic::at(
+                        Code::Syntax,
+                        comma,
+                        "no comma stands after the last symbol",
+                        "remove it",
+                    )
+                    .with_fix(comma, "");
                     self.cursor.report(diagnostic);
                 }
                 self.cursor.bump();
@@ -103,7 +111,15 @@ impl Parser<'_> {
             let next = self.cursor.here();
             comma = self.cursor.eat(TokenKind::Comma).then_some(next);
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
-                return Err(self.cursor.expected("`,` or `}`"));
+                // Two symbols side by side lack a comma and nothing else.
+                if !self.cursor.at(TokenKind::Ident) {
+                    let value = self.cursor.at(TokenKind::Equals);
+                    return Err(self.cursor.expected_with("`,` or `}`", |diagnostic| match value {
+                        true => diagnostic.with_help("symbols have no values"),
+                        false => diagnostic,
+                    }));
+                }
+                self.cursor.missing(",", "`,` or `}`");
             }
         }
         for (first, symbol) in names::repetitions(&symbols, |symbol| &symbol.text) {
@@ -143,7 +159,7 @@ impl Parser<'_> {
     }
 
     fn record_body(&mut self, keyword: &str) -> Result<(Vec<Field>, bool), Reported> {
-        let open = self.cursor.expect(TokenKind::LBrace, "`{`")?;
+        let open = self.cursor.expect(TokenKind::LBrace, "`{` and the fields")?;
         let mut fields = Vec::new();
         let mut broken = false;
         loop {
@@ -159,7 +175,7 @@ impl Parser<'_> {
             let start = self.cursor.index();
             let result = self.annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
-                    self.nested_declaration(start, annotations)?;
+                    self.nested_declaration(start, annotations, self.cursor.span(open))?;
                     broken = true;
                     Ok(())
                 }
@@ -175,10 +191,16 @@ impl Parser<'_> {
     }
 
     /// A declaration inside a record: a habit from .avsc, or the `}` above is missing.
-    fn nested_declaration(&mut self, start: usize, annotations: Vec<Annotation>) -> Result<(), Reported> {
+    fn nested_declaration(
+        &mut self,
+        start: usize,
+        annotations: Vec<Annotation>,
+        open: Span,
+    ) -> Result<(), Reported> {
         if !std::mem::replace(&mut self.nested, true) && !self.cursor.lexical_errors {
             let message = "a type cannot be declared inside a record";
             let diagnostic = Diagnostic::at(Code::Syntax, self.cursor.here(), message, "")
+                .with_secondary(open, "the record opened here is not closed yet")
                 .with_help("declare it beside the record and refer to it by name, or close the record above");
             self.cursor.report(diagnostic);
         }
@@ -223,11 +245,16 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         fields: &mut Vec<Field>,
     ) -> Result<(), Reported> {
+        let optional = self.optional_word();
         let mut schema = self.plain_type()?;
+        if let Some(word) = optional {
+            self.no_optional(word, &schema);
+        }
         self.annotate(&mut schema, annotations);
         let schema = Arc::new(schema);
         let doc = self.doc(start);
         let mut first = true;
+        let mut comma: Option<Span> = None;
         loop {
             let mut field = self.variable(&schema, doc.as_deref(), "the name of a field")?;
             if first && !matches!(schema.kind, Kind::Primitive(..) | Kind::Reference(_)) {
@@ -236,7 +263,16 @@ impl Parser<'_> {
             }
             first = false;
             field.default = self.default()?;
-            fields.push(field);
+            let known = self.foreign_default(&field)?;
+            if !known {
+                fields.push(field);
+            }
+            if let Some(comma) = comma
+                && self.cursor.at(TokenKind::Ident)
+            {
+                return Err(self.comma_for_semicolon(comma));
+            }
+            comma = Some(self.cursor.here());
             if !self.cursor.eat(TokenKind::Comma) {
                 break;
             }
@@ -256,13 +292,18 @@ impl Parser<'_> {
         let attached = attach(annotations, Target::Field, &mut self.cursor.diagnostics);
         let name = match self.cursor.kind(0) {
             TokenKind::Ident | TokenKind::Float => self.name(what)?,
-            _ => {
+            kind => {
                 return Err(self.cursor.expected_with(what, |diagnostic| {
-                    diagnostic.with_secondary(schema.span, "this is taken for the type")
+                    let diagnostic = diagnostic.with_secondary(schema.span, "this is taken for the type");
+                    match kind {
+                        TokenKind::Colon => diagnostic.with_help("the type comes first, as in `int count;`"),
+                        _ => diagnostic,
+                    }
                 }));
             }
         };
         self.simple_name(&name);
+        self.question_behind_name(schema);
         Ok(Field {
             name: name.text,
             name_span: name.span,

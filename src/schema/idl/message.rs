@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Parser;
 use super::declaration::unique;
+use super::habits::with_keyword;
 use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::attach::{Target, attach};
 use crate::schema::cursor::Reported;
@@ -67,6 +68,12 @@ impl Parser<'_> {
 
     /// `int x;` in a protocol: most likely a field outside its record.
     fn not_a_message(&mut self, at: Span) -> Reported {
+        if self.cursor.at(TokenKind::LBrace) {
+            let message = format!("`{}` begins no declaration", self.cursor.slice(at));
+            let diagnostic = Diagnostic::at(Code::Syntax, at, message, "");
+            let diagnostic = with_keyword(diagnostic, self.cursor.slice(at));
+            return self.cursor.report(diagnostic);
+        }
         let field =
             matches!(self.cursor.kind(0), TokenKind::Semicolon | TokenKind::Equals | TokenKind::Comma);
         self.cursor.expected_with("`(` and the parameters of a message", |diagnostic| match field {

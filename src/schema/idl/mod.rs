@@ -5,6 +5,7 @@
 
 mod annotation;
 mod declaration;
+mod habits;
 mod message;
 mod types;
 
@@ -159,7 +160,7 @@ impl Parser<'_> {
         let full_name = self.declare(&name, attached.namespace);
         self.namespace = names::split(&full_name).0.to_owned();
         self.protocol = Some(Protocol { full_name, doc, properties: attached.properties.into() });
-        let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{`") else {
+        let Ok(open) = self.cursor.expect(TokenKind::LBrace, "`{` and the declarations") else {
             self.incomplete = true;
             return;
         };
@@ -207,10 +208,11 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         in_protocol: bool,
     ) -> Result<(), Reported> {
-        let is_import = matches!(self.cursor.word(1), "idl" | "protocol" | "schema")
-            && (self.cursor.kind(2) == TokenKind::String
-                || !in_protocol
-                || self.cursor.kind(2) != TokenKind::LParen);
+        let is_import = self.cursor.kind(1) == TokenKind::String
+            || matches!(self.cursor.word(1), "idl" | "protocol" | "schema")
+                && (self.cursor.kind(2) == TokenKind::String
+                    || !in_protocol
+                    || self.cursor.kind(2) != TokenKind::LParen);
         match self.cursor.word(0) {
             "import" if is_import => {
                 self.no_annotations(&annotations, "`import`");
@@ -224,18 +226,8 @@ impl Parser<'_> {
         if in_protocol {
             return self.message(start, annotations);
         }
-        let word = self.cursor.word(0);
-        let late = matches!(word, "namespace" | "schema");
         let what = if annotations.is_empty() { "a declaration or an import" } else { "a declaration" };
-        Err(self.cursor.expected_with(what, |diagnostic| match word {
-            "protocol" => {
-                diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
-            }
-            _ if late => {
-                diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
-            }
-            _ => diagnostic.with_help("declarations start with `record`, `error`, `enum` or `fixed`"),
-        }))
+        Err(self.no_declaration(what))
     }
 
     /// Whether `record X(…` and the like is a message that returns a type named `record`.
@@ -265,6 +257,9 @@ impl Parser<'_> {
 
     fn import(&mut self) -> Result<(), Reported> {
         self.cursor.bump();
+        if self.cursor.at(TokenKind::String) {
+            return Err(self.import_of_nothing());
+        }
         let format = match self.cursor.word(0) {
             "idl" => Format::Idl,
             "protocol" => Format::Protocol,
@@ -287,6 +282,11 @@ impl Parser<'_> {
                 return Err(self.cursor.report(diagnostic));
             }
         }
+        if self.cursor.at(TokenKind::String) {
+            return Err(self
+                .cursor
+                .expected_with(what, |diagnostic| diagnostic.with_help("names have no quotes")));
+        }
         let token = self.cursor.expect(TokenKind::Ident, what)?;
         let raw = self.cursor.text(token);
         let text = if raw.contains('`') { raw.replace('`', "") } else { raw.to_owned() };
@@ -302,11 +302,7 @@ impl Parser<'_> {
 
     #[cold]
     fn missing_semicolon(&mut self, after: &str) -> Reported {
-        // The place for the `;` is behind what it ends, not before what follows, often lines below.
-        let behind = self.cursor.behind();
-        self.cursor.expected_with(&format!("`;` after {after}"), |diagnostic| {
-            diagnostic.with_secondary(behind, "`;` is missing here")
-        })
+        self.cursor.missing(";", &format!("`;` after {after}"))
     }
 
     /// The full name of a declaration. A protocol cannot have the name of a built-in type either.
@@ -348,7 +344,7 @@ impl Parser<'_> {
             let span = self.cursor.here();
             self.cursor.bump();
             let message = format!("no `;` stands after the `}}` of a {what}");
-            self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "").with_fix(span, ""));
+            self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "remove it").with_fix(span, ""));
         }
     }
 

@@ -8,6 +8,7 @@ use crate::schema::ir::{Kind, Logical, Primitive, Reference, Type};
 use crate::schema::json::Value;
 use crate::schema::lexer::{Dialect, TokenKind};
 use crate::schema::literal::{self, Number};
+use crate::schema::logical;
 use crate::schema::model::Annotation;
 use crate::schema::names;
 
@@ -68,6 +69,9 @@ impl Parser<'_> {
         }
         let attached = attach(annotations, Target::Type, &mut self.cursor.diagnostics);
         schema.properties = attached.properties;
+        if matches!(schema.kind, Kind::Primitive(Primitive::Bytes, None)) {
+            logical::complete(&mut schema.properties, None);
+        }
         if let Kind::Primitive(_, Some(logical)) = schema.kind {
             self.agree(logical, &mut schema.properties);
         }
@@ -116,9 +120,13 @@ impl Parser<'_> {
     }
 
     fn angled(&mut self) -> Result<Box<Type>, Reported> {
+        let map = self.cursor.word(0) == "map";
         self.cursor.bump();
         self.cursor.bump();
         let inner = self.inner_type()?;
+        if map && self.cursor.at(TokenKind::Comma) {
+            return Err(self.map_with_keys(&inner));
+        }
         self.cursor.expect(TokenKind::Greater, "`>`")?;
         Ok(Box::new(inner))
     }
@@ -127,8 +135,22 @@ impl Parser<'_> {
         self.cursor.bump();
         self.cursor.bump();
         let mut branches = vec![self.inner_type()?];
-        while self.cursor.eat(TokenKind::Comma) {
+        loop {
+            let comma = self.cursor.here();
+            if !self.cursor.eat(TokenKind::Comma) {
+                break;
+            }
+            if self.cursor.at(TokenKind::RBrace) {
+                let message = "no comma stands after the last type of a union";
+                let diagnostic =
+                    Diagnostic::at(Code::Syntax, comma, message, "remove it").with_fix(comma, "");
+                self.cursor.report(diagnostic);
+                break;
+            }
             branches.push(self.inner_type()?);
+        }
+        if self.cursor.at(TokenKind::Ident) {
+            return Err(self.cursor.missing(",", "`,` or `}`"));
         }
         self.cursor.expect(TokenKind::RBrace, "`,` or `}`")?;
         Ok(Kind::Union(branches))
@@ -147,6 +169,9 @@ impl Parser<'_> {
             self.decimal()?
         } else {
             let name = self.name("a type")?;
+            if self.cursor.at(TokenKind::Less) {
+                return Err(self.no_generic(&name));
+            }
             let full_name = names::qualify(&name.text, &self.namespace);
             Kind::Reference(Reference { full_name, or_null_namespace: false })
         };

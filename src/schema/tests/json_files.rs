@@ -84,6 +84,18 @@ fn not_a_number_is_a_text_in_json() {
 }
 
 #[test]
+fn a_message_throws_error_types_only() {
+    let throws = |name: &str| {
+        format!(
+            r#"{{"protocol": "P", "types": [{{"type": "error", "name": "E", "fields": []}}],
+            "messages": {{"m": {{"request": [], "response": "null", "errors": ["{name}"]}}}}}}"#
+        )
+    };
+    assert!(json("a.avpr", &throws("E")).is_ok());
+    assert!(json("a.avpr", &throws("string")).is_err());
+}
+
+#[test]
 fn names_that_only_idl_reserves_are_free_in_json() {
     assert!(json("a.avsc", r#"{"type": "fixed", "name": "n.uuid", "size": 16}"#).is_ok());
     assert!(json("a.avsc", r#"{"type": "fixed", "name": "n.string", "size": 16}"#).is_err());

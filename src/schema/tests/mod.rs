@@ -1,8 +1,10 @@
 //! What the front end promises as a whole, told with small files.
 
 mod annotations;
+mod habits;
 mod imports;
 mod json_files;
+mod logical;
 mod meaning;
 mod recovery;
 

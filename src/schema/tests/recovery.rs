@@ -66,7 +66,7 @@ fn one_mistake_gives_one_error() {
         ("@x(1) namespace n; record R { }", "1:1 BW0001 annotations cannot stand before `namespace`"),
         ("record R { } namespace n;", "1:14 BW0001 expected a declaration or an import, found `namespace`"),
         ("@x({\"a\": 1,}) record R { }", "1:11 BW0001 JSON has no trailing comma"),
-        ("@x('a') record R { }", "1:4 BW0001 texts stand in double quotes"),
+        ("@x('a') record R { }", "1:4 BW0001 texts stand in plain double quotes"),
         ("@x(1_000) record R { }", "1:4 BW0001 `1_000` is not a number"),
         ("@x(9223372036854775808) record R { }", "1:4 BW0001 the number does not fit 64 bits"),
         ("@x(\"a\\q\") record R { }", "1:6 BW0001 `\\q` is not an escape"),
