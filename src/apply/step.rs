@@ -59,7 +59,7 @@ pub async fn run(
     }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
-        ResourceKind::Metric => metric(change, context).await.map_err(Unwritten::Api),
+        ResourceKind::Metric => metric(change, context).await,
     };
     step.at = (context.now)();
     let (outcome, ended, recorded) = match result {
@@ -125,9 +125,7 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
         },
     };
     if let (Action::Delete | Action::Replace, Some((_, document))) = (change.action, &live) {
-        // Before the call: a crash in between must not lose the only copy of what was there.
-        let kept = context.state.keep_removed(&change.address, document, (context.now)()).await;
-        kept.map_err(Unwritten::Unkept)?;
+        keep(change, document, context).await?;
     }
     let written = match (change.action, live) {
         (Action::Delete, Some((id, _))) => {
@@ -154,6 +152,12 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
     };
     ids.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone(), written.id.0);
     Ok(Written { id: Some(written.id) })
+}
+
+/// Keeps what is about to be deleted. Before the call: a crash in between must not lose the only copy.
+async fn keep(change: &Change, document: &Document, context: &Context<'_>) -> Result<(), Unwritten> {
+    let kept = context.state.keep_removed(&change.address, document, (context.now)()).await;
+    kept.map_err(Unwritten::Unkept)
 }
 
 /// What the last look before a write finds.
@@ -244,31 +248,34 @@ fn with_ids(after: &Document, ids: &Ids) -> Document {
     after
 }
 
-async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, ApiError> {
+async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwritten> {
     let document = if change.action == Action::Delete { &change.before } else { &change.after };
     let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
     if change.action == Action::Delete {
+        keep(change, document, context).await?;
         context.writer.delete_tag_configuration(name).await?;
         return Ok(Written { id: None });
     }
-    let touches = |part: &str| change.fields.iter().any(|field| field.path.starts_with(part));
-    if touches("metadata.")
-        && let Some(Value::Object(metadata)) = document.get("metadata")
-    {
+    let part = |part: &str, key: &str| {
+        let touched = change.fields.iter().any(|field| field.path.starts_with(part));
+        document.get(key).and_then(Value::as_object).filter(|_| touched)
+    };
+    let (metadata, configuration) =
+        (part("metadata.", "metadata"), part("tag_configuration.", "tag_configuration"));
+    let exists = context.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some());
+    // The metadata carry the mark that says what is applied. It comes last, so that an apply that is killed in between
+    // is not taken for done; but first on a metric that is new to us, whose configuration would look like another's.
+    if let (Some(wanted), true) = (configuration, exists) {
+        // The type of a metric is fixed by its configuration's create; an update does not take it.
+        let mut attributes = wanted.clone();
+        attributes.remove("metric_type");
+        context.writer.update_tag_configuration(name, &attributes).await?;
+    }
+    if let Some(metadata) = metadata {
         context.writer.put_metric_metadata(name, metadata).await?;
     }
-    if touches("tag_configuration.")
-        && let Some(Value::Object(wanted)) = document.get("tag_configuration")
-    {
-        let exists = context.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some());
-        if exists {
-            // The type of a metric is fixed by its configuration's create; an update does not take it.
-            let mut attributes = wanted.clone();
-            attributes.remove("metric_type");
-            context.writer.update_tag_configuration(name, &attributes).await?;
-        } else {
-            context.writer.create_tag_configuration(name, wanted).await?;
-        }
+    if let (Some(wanted), false) = (configuration, exists) {
+        context.writer.create_tag_configuration(name, wanted).await?;
     }
     Ok(Written { id: None })
 }

@@ -176,4 +176,12 @@ pub enum StateCommand {
     Show,
     /// All of it as JSON
     Export,
+    /// Make again what a delete removed, under a new id; no apply deletes it
+    Restore {
+        /// Where it was declared, `com.example.AddToCartEvent/traffic_anomaly_monitor`
+        address: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }

@@ -70,7 +70,7 @@ impl Reader {
     ///
     /// When any page cannot be read.
     pub async fn list_monitors(&self, owner_tag: &str) -> Result<Vec<LiveMonitor>, ApiError> {
-        let filter = format!("monitor_tags={}", encoded(owner_tag));
+        let filter = format!("monitor_tags={}&", encoded(owner_tag));
         // Whether the server's filter is exact is not documented, so that it only saves traffic.
         self.pages(&filter, Class::MonitorList, |monitor| monitor.tags.iter().any(|tag| tag == owner_tag))
             .await
@@ -82,8 +82,34 @@ impl Reader {
     ///
     /// When any page cannot be read.
     pub async fn monitors_named(&self, name: &str) -> Result<Vec<LiveMonitor>, ApiError> {
-        let filter = format!("name={}", encoded(name));
+        let filter = format!("name={}&", encoded(name));
         self.pages(&filter, Class::MonitorRead, |monitor| monitor.name == name).await
+    }
+
+    /// All monitors of the organisation for which `wanted` holds, ascending by id.
+    ///
+    /// # Errors
+    ///
+    /// When any page cannot be read.
+    pub async fn all_monitors(
+        &self,
+        wanted: impl Fn(&LiveMonitor) -> bool,
+    ) -> Result<Vec<LiveMonitor>, ApiError> {
+        self.pages("", Class::MonitorList, wanted).await
+    }
+
+    /// Any monitor of the organisation; `None` where there is none at all.
+    ///
+    /// # Errors
+    ///
+    /// When the list cannot be read.
+    pub async fn any_monitor(&self) -> Result<Option<LiveMonitor>, ApiError> {
+        let path = "/api/v1/monitor?page=0&page_size=1&with_downtimes=false".to_owned();
+        let call = Call::new(Method::GET, path, "GET /api/v1/monitor", Class::MonitorRead, MONITORS_READ);
+        let reply = self.0.send(&call).await?;
+        let items: Vec<Box<RawValue>> = self.0.parse(&call, &reply)?;
+        let first = items.into_iter().next().map(LiveMonitor::from_json).transpose();
+        first.map_err(|e| self.0.not_json(&call, &e, &reply.body))
     }
 
     async fn pages(
@@ -95,7 +121,7 @@ impl Reader {
         let mut monitors = BTreeMap::new();
         let mut seen = BTreeSet::new();
         for page in 0_u32.. {
-            let path = format!("/api/v1/monitor?{filter}&page={page}&page_size={PAGE}&with_downtimes=false");
+            let path = format!("/api/v1/monitor?{filter}page={page}&page_size={PAGE}&with_downtimes=false");
             let call = Call::new(Method::GET, path, "GET /api/v1/monitor", class, MONITORS_READ);
             let reply = self.0.send(&call).await?;
             let items: Vec<Box<RawValue>> = self.0.parse(&call, &reply)?;

@@ -47,6 +47,15 @@ pub struct LiveMonitor {
 }
 
 impl LiveMonitor {
+    /// The organisation that it belongs to, as far as the API says.
+    pub fn organisation(&self) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Owner {
+            org_id: Option<u64>,
+        }
+        serde_json::from_str::<Owner>(&self.body).ok()?.org_id
+    }
+
     /// Reads the parts that identify a monitor and keeps the rest as text.
     ///
     /// # Errors

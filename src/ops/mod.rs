@@ -1,12 +1,15 @@
-//! The use cases: check, plan, apply, drift, explain. Each takes what it needs and gives a report; none prints.
+//! The use cases: check, plan, apply, drift, explain, restore. Each takes what it needs and gives a report; none prints.
 
 mod apply;
+mod claims;
 mod compile;
+mod complete;
 mod drift;
 mod explain;
 mod failure;
 mod plan;
 mod refresh;
+mod restore;
 mod saved;
 mod validate;
 
@@ -17,4 +20,5 @@ pub use explain::{Explanation, ParameterRow, explain};
 pub use failure::{Exit, Failure};
 pub use plan::{PlanRequest, Planned, plan, plan_from};
 pub use refresh::{Refreshed, refresh, stored};
+pub use restore::{removed, restore};
 pub use saved::{Fresh, check_saved};

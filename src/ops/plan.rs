@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Compiled, Failure, Refreshed, refresh, stored, validate};
+use super::{Compiled, Failure, Refreshed, claims, refresh, stored, validate};
 use crate::config::Environment;
 use crate::datadog::Reader;
 use crate::model::{Document, MonitorId};
@@ -56,6 +56,7 @@ pub async fn plan(request: &PlanRequest<'_>, compiled: Compiled) -> Result<Plann
     };
     let mut planned = plan_from(request, compiled, refreshed);
     if let Some(reader) = request.reader {
+        planned = claims::judge(request, planned, reader).await?;
         let live = touched(&planned.plan, &planned.refreshed);
         planned.accepted = validate::validate(&mut planned.plan, &live, reader, request.state).await?;
         validate::can_delete(&mut planned.plan, reader).await?;

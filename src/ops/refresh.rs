@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Failure;
+use super::complete::{Complete, Known, complete};
 use crate::compile::{DesiredGraph, ResourceKind};
 use crate::config::Environment;
 use crate::datadog::Reader;
-use crate::model::{Address, Applied, Document, LiveMetric, LiveMonitor, MonitorId, Snapshot};
-use crate::normalise::ADDRESS_TAG;
+use crate::model::{Address, Applied, Document, LiveMetric, MonitorId, Snapshot};
 use crate::parallel::both;
-use crate::store;
+use crate::store::{self, Journal};
 
 /// How many reads are under way at a time.
-const READS_IN_FLIGHT: usize = 8;
+pub(super) const READS_IN_FLIGHT: usize = 8;
 
 /// What a refresh found.
 pub struct Refreshed {
@@ -30,6 +30,8 @@ pub struct Refreshed {
     pub disowned: BTreeMap<Address, MonitorId>,
     /// What was deleted at each address, and when.
     pub deleted: BTreeMap<Address, (MonitorId, Timestamp)>,
+    /// The account of the last apply.
+    pub journal: Option<Journal>,
 }
 
 /// Reads everything that the environment owns, and keeps it in `state`.
@@ -49,18 +51,10 @@ pub async fn refresh(
 ) -> Result<Refreshed, Failure> {
     let before = reader.calls().reads();
     let applied = state.applied()?;
-    let mut monitors = reader.list_monitors(&environment.tag).await?;
-    let mut disowned = BTreeMap::new();
-    for (address, id) in missing(graph, &monitors, &applied) {
-        let Some(live) = reader.monitor(id).await? else { continue };
-        if live.tags.contains(&environment.tag) {
-            // The list was older than the monitor.
-            monitors.push(live);
-        } else if live.tags.iter().any(|tag| tag.strip_prefix(ADDRESS_TAG) == Some(address.as_str())) {
-            disowned.insert(address.clone(), id);
-        }
-    }
-    monitors.sort_by_key(|live| live.id);
+    let (journal, deleted) = (state.journal()?, deleted(state)?);
+    let known = Known { state, applied: &applied, deleted: &deleted, journal: journal.as_ref() };
+    let listed = reader.list_monitors(&environment.tag).await?;
+    let Complete { monitors, disowned } = complete(reader, environment, graph, &known, listed).await?;
     let names = metric_names(graph, &applied);
     let metrics: BTreeMap<String, LiveMetric> = stream::iter(names)
         .map(|name| async move { reader.metric(&name).await.map(|metric| (name, metric)) })
@@ -70,7 +64,7 @@ pub async fn refresh(
     let snapshot = Snapshot { taken_at: now, monitors, metrics };
     state.commit_snapshot(&snapshot)?;
     let read_calls = reader.calls().reads() - before;
-    Ok(Refreshed { snapshot, applied, read_calls, disowned, deleted: deleted(state)? })
+    Ok(Refreshed { snapshot, applied, read_calls, disowned, deleted, journal })
 }
 
 /// What the last refresh found.
@@ -92,6 +86,7 @@ pub fn stored(state: &store::Environment) -> Result<Refreshed, Failure> {
         read_calls: 0,
         disowned: BTreeMap::new(),
         deleted: deleted(state)?,
+        journal: state.journal()?,
     })
 }
 
@@ -100,26 +95,6 @@ fn deleted(state: &store::Environment) -> Result<BTreeMap<Address, (MonitorId, T
     let id_of = |document: &Document| document.get("id").and_then(Value::as_u64).map(MonitorId);
     let removed = state.removed()?.into_iter();
     Ok(removed.filter_map(|r| Some((r.address, (id_of(&r.document)?, r.removed_at)))).collect())
-}
-
-/// Monitors that were applied, are still wanted, and are not in the list.
-fn missing<'a>(
-    graph: &DesiredGraph,
-    monitors: &[LiveMonitor],
-    applied: &'a BTreeMap<Address, Applied>,
-) -> Vec<(&'a Address, MonitorId)> {
-    if applied.is_empty() {
-        return Vec::new();
-    }
-    let listed: BTreeSet<MonitorId> = monitors.iter().map(|live| live.id).collect();
-    let wanted: BTreeSet<&Address> =
-        graph.nodes().flat_map(|node| node.former.iter().chain([&node.address])).collect();
-    applied
-        .iter()
-        .filter(|(address, _)| wanted.contains(address))
-        .filter_map(|(address, applied)| applied.id.map(|id| (address, id)))
-        .filter(|(_, id)| !listed.contains(id))
-        .collect()
 }
 
 /// The metrics that are configured or to be configured.

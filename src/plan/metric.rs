@@ -33,7 +33,12 @@ impl Builder<'_> {
         let ours = applied.is_some() || mark.as_ref().is_some_and(|mark| self.is_known(node, mark));
         let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
         let base = base(node, mark.as_ref(), applied_document.as_deref());
-        let (written, held) = self.written_and_held(compare(&node.document, &document, base));
+        let (mut written, mut held) = self.written_and_held(compare(&node.document, &document, base));
+        if live.tag_configuration.is_none() {
+            // What is missing as a whole is made again, like a monitor. It may be that an apply was killed before it.
+            written
+                .extend(held.extract_if(.., |difference| difference.path.starts_with("tag_configuration.")));
+        }
         let series = node.rule.as_ref().map_or(0, |rule| rule.series_per_hour);
         let was = mark.as_ref().map(|mark| mark.series);
         let mut effect = vec![match was {

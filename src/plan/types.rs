@@ -284,7 +284,7 @@ impl PlanDiagnostic {
 /// A guard that holds a plan back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocked {
-    /// The guard: `max_deletes`, `conflict`, `referenced`, `foreign_metric`, `operand`, `custom_metrics`, `max_per_event`
+    /// The guard: `max_deletes`, `conflict`, `referenced`, `claimed`, `foreign_metric`, `operand`, `custom_metrics`, `max_per_event`
     /// or `max_monitors`.
     pub guard: String,
     /// The resource that it is about, if it is about one.

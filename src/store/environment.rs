@@ -1,7 +1,7 @@
 //! One environment's records: what was applied and what was removed. Each kind has a tree of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::de::DeserializeOwned;
@@ -87,6 +87,11 @@ impl Environment {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The directory of the store.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What was last applied, by address.

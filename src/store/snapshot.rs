@@ -4,7 +4,7 @@
 //! and it should be read once. The version in the head's envelope covers it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,26 @@ impl Environment {
             return Err(self.corrupt(&what));
         }
         Ok(Some(Snapshot { taken_at: head.taken_at, monitors, metrics }))
+    }
+
+    /// The ids of the monitors in the last snapshot, and one of these monitors.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be read.
+    pub fn snapshot_ids(&self) -> Result<(BTreeSet<MonitorId>, Option<LiveMonitor>), StoreError> {
+        let (mut ids, mut one) = (BTreeSet::new(), None);
+        let Some(tree) = self.existing(Kind::Snapshot)? else { return Ok((ids, one)) };
+        for item in tree.scan_prefix([MONITOR]) {
+            let (key, value) = item.map_err(|error| self.failed(error))?;
+            if one.is_none() {
+                one = Some(self.monitor(&key, &value)?);
+            }
+            ids.extend(
+                key.get(1..).and_then(|id| id.try_into().ok()).map(|id| MonitorId(u64::from_be_bytes(id))),
+            );
+        }
+        Ok((ids, one))
     }
 
     fn monitor(&self, key: &[u8], value: &[u8]) -> Result<LiveMonitor, StoreError> {

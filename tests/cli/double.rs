@@ -34,6 +34,8 @@ pub enum Answer {
     Say(u16, &'static str, String),
     /// Passed on to the sandbox, whose answer is lost: this comes in its place.
     PassButSay(u16, String),
+    /// Passed on to the sandbox; this happens before its answer is given.
+    PassThen(Box<dyn FnOnce() + Send>),
     /// The beginning of a body, and then the connection breaks.
     Break(String),
 }
@@ -104,20 +106,28 @@ async fn respond(
             let parts = [Ok(text), Err(std::io::Error::other("broken on purpose"))];
             Response::builder().body(Body::from_stream(stream::iter(parts))).unwrap()
         }
-        Answer::Pass | Answer::PassButSay(..) => {
+        Answer::Pass | Answer::PassButSay(..) | Answer::PassThen(_) => {
             let mut request = client.request(parts.method, format!("{behind}{}", asked.path)).body(body);
             for name in ["dd-api-key", "dd-application-key", "content-type"] {
                 if let Some(value) = parts.headers.get(name) {
                     request = request.header(name, value);
                 }
             }
-            let reply = request.send().await.unwrap();
-            if let Answer::PassButSay(status, text) = answer {
-                assert!(reply.status().is_success());
-                return Response::builder().status(status).body(Body::from(text)).unwrap();
+            // Carried out to its end, even if nobody waits for the answer any more.
+            let (status, reply) = tokio::spawn(async move {
+                let reply = request.send().await.unwrap();
+                (reply.status(), reply.bytes().await.unwrap())
+            })
+            .await
+            .unwrap();
+            if let Answer::PassButSay(said, text) = answer {
+                assert!(status.is_success());
+                return Response::builder().status(said).body(Body::from(text)).unwrap();
             }
-            let status = reply.status();
-            Response::builder().status(status).body(Body::from(reply.bytes().await.unwrap())).unwrap()
+            if let Answer::PassThen(then) = answer {
+                then();
+            }
+            Response::builder().status(status).body(Body::from(reply)).unwrap()
         }
     }
 }

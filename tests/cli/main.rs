@@ -4,10 +4,12 @@
 
 mod calls;
 mod composite;
+mod crash;
 mod double;
 mod drift;
 mod fixes;
 mod identity;
+mod in_process;
 mod look;
 mod metric;
 mod partial;

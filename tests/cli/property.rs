@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use bellwether::datadog::{Credentials, Endpoint, Secret, Writer};
-use bellwether::ops::{self, PlanRequest};
 use bellwether::plan::{Options, Plan};
-use bellwether::project::Project;
-use bellwether::stop::Stop;
 use bellwether::store::Store;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::in_process::{Hooks, World};
 use super::support::{Server, runtime};
 
 /// The annotations of one record.
@@ -89,36 +86,14 @@ fn edits() -> impl Strategy<Value = Vec<(usize, Edit)>> {
 }
 
 /// Plans, and applies if asked to.
-async fn run(root: &Path, url: &str, state: &Store, reset_drift: bool, apply: bool) -> Plan {
-    let project = Project::open(root).unwrap();
-    let (name, environment) = project.config.environment(None).unwrap();
-    let secret = || Secret::new("k").unwrap();
-    let credentials = Credentials { api_key: secret(), app_key: secret() };
-    let writer = Writer::with(Endpoint::api_url(url).unwrap(), credentials, Default::default()).unwrap();
-    let (reader, state) = (writer.reader(), state.environment(&name));
-    let now = jiff::Timestamp::UNIX_EPOCH;
-    let options = Options { reset_drift, allow_deletes: None, ..Options::default() };
-    let request = PlanRequest {
-        project: &project,
-        name: &name,
-        environment,
-        reader: Some(&reader),
-        state: &state,
-        options,
-        now,
-    };
-    let compiled = ops::compile(&project, &name, environment).unwrap_or_else(|failure| panic!("{failure:?}"));
-    let planned = ops::plan(&request, compiled).await.unwrap();
-    let plan = planned.plan.clone();
-    assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
-    if apply {
-        let stop = Stop::default();
-        let applied = ops::apply(&request, &plan, planned, &writer, &stop, &|_, _, _, _, _| {}, &|| {
-            jiff::Timestamp::UNIX_EPOCH
-        });
-        let report = applied.await.report;
-        assert_eq!(report.done(), plan.changes.len(), "{:?}", report.steps);
+async fn run(root: &Path, url: &str, store: &Store, reset_drift: bool, apply: bool) -> Plan {
+    let world = World::new(root, store.clone(), url, Default::default());
+    let options = Options { reset_drift, ..Options::default() };
+    if !apply {
+        return world.plan(options).await.unwrap();
     }
+    let (plan, applied) = world.apply(options, &Hooks::QUIET).await.unwrap();
+    assert_eq!(applied.report.done(), plan.changes.len(), "{:?}", applied.report.steps);
     plan
 }
 

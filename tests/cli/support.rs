@@ -36,7 +36,7 @@ impl Project {
     /// The example, against the sandbox that is embedded in the program.
     pub fn storefront() -> Self {
         let project = Self::empty();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront"), &project.path(""));
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront"), &project.path(""), "state");
         project.edit("bellwether.toml", "../../state", "state");
         project
     }
@@ -134,14 +134,15 @@ impl Project {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory, without those of the name `left_out`.
+pub fn copy(from: &Path, to: &Path, left_out: &str) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            if entry.file_name() != "state" {
-                copy(&entry.path(), &target);
+            if entry.file_name() != left_out {
+                copy(&entry.path(), &target, left_out);
             }
         } else {
             fs::copy(entry.path(), target).unwrap();
@@ -241,6 +242,14 @@ impl Server {
     pub fn writes_since(&self, mark: usize) -> Vec<String> {
         let is_write = |call: &String| !call.starts_with("GET ") && !call.ends_with("/validate");
         self.since(mark).into_iter().filter(is_write).collect()
+    }
+
+    /// All writes that were carried out and answered as such, as `METHOD path`.
+    pub fn succeeded_writes(&self) -> Vec<String> {
+        let requests = self.running.requests();
+        let done = requests.iter().filter(|request| (200..300).contains(&request.status));
+        let is_write = |call: &String| !call.starts_with("GET ") && !call.ends_with("/validate");
+        done.map(name).filter(is_write).collect()
     }
 
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {

@@ -23,7 +23,7 @@ use crate::stop::{Level, Stop};
 pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Output) -> Outcome {
     let saved = arguments.plan.as_deref().map(read_plan).transpose()?;
     let asks = saved.is_none() && !arguments.yes;
-    if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
+    if asks && !can_ask() {
         let message =
             "nobody can be asked here; review with `bellwether plan`, then run `bellwether apply --yes`";
         return Err(Failure::Usage(message.to_owned()).into());
@@ -127,21 +127,41 @@ fn refused(plan: &Plan, deletes: u64, allow_deletes: Option<u64>, output: &Outpu
 
 fn agreed(plan: &Plan, environment: &str) -> Result<bool, Failure> {
     let deletes = plan.monitor_deletes();
-    let question = if deletes > 0 {
-        format!(
-            "Apply {} to {environment}, {deletes} of them deletes? Type the environment's name: ",
-            plan.changes.len()
-        )
-    } else {
-        format!("Apply {} to {environment}? [y/N] ", render::count(plan.changes.len(), "change"))
-    };
+    if deletes == 0 {
+        let changes = render::count(plan.changes.len(), "change");
+        return Ok(is_yes(&ask(&format!("Apply {changes} to {environment}? [y/N] "))?));
+    }
+    let question = format!(
+        "Apply {} to {environment}, {deletes} of them deletes? Type the environment's name: ",
+        plan.changes.len()
+    );
+    Ok(ask(&question)? == environment)
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer, "y" | "Y" | "yes")
+}
+
+/// Whether somebody can be asked.
+fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks for a yes; where nobody can be asked, `instead` is the command to use.
+pub fn confirm(question: &str, instead: &str) -> Result<bool, Failure> {
+    if !can_ask() {
+        return Err(Failure::Usage(format!("nobody can be asked here; use `{instead}`")));
+    }
+    Ok(is_yes(&ask(question)?))
+}
+
+fn ask(question: &str) -> Result<String, Failure> {
     let io = |error: std::io::Error| Failure::Message(format!("cannot ask: {error}"));
     let mut stderr = std::io::stderr();
     stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(io)?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(io)?;
-    let answer = answer.trim();
-    Ok(if deletes > 0 { answer == environment } else { matches!(answer, "y" | "Y" | "yes") })
+    Ok(answer.trim().to_owned())
 }
 
 async fn write(

@@ -54,7 +54,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),
-        Command::State { command } => state::run(command, global, output),
+        Command::State { command } => state::run(command, global, output).await,
         Command::Sandbox { listen, memory, faults } => {
             sandbox::run(*listen, *memory, faults.as_deref(), global, output).await
         }

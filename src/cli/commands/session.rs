@@ -14,7 +14,7 @@ use crate::ops::{Compiled, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
 use crate::project::Project;
 use crate::render::{Header, count};
-use crate::store::Store;
+use crate::store::{Journal, Store};
 
 /// A project and one of its environments.
 pub struct Session {
@@ -99,8 +99,24 @@ impl Session {
         let header = header(&self.project.config, &planned, &connection.target, self.project.schema_files);
         let elapsed = started.elapsed().as_secs_f64();
         output.notice(&format!("{} read from {} in {elapsed:.1} s", header.read, header.target));
+        if let Some(journal) = planned.refreshed.journal.as_ref().filter(|journal| !journal.is_complete()) {
+            output.notice(&cut_off(journal));
+        }
         Ok((planned, header))
     }
+}
+
+/// What is known of an apply that did not end in order.
+fn cut_off(journal: &Journal) -> String {
+    let (done, unknown) = (journal.done(), journal.unknown().count());
+    let unknown = if unknown > 0 { format!(", {unknown} without an answer") } else { String::new() };
+    format!(
+        "The last apply ({}, begun {:.0}) was cut off: {done} of {} done{unknown}. \
+         Datadog was read afresh; what follows is what is left to do.",
+        journal.run.digest.get(..8).unwrap_or(&journal.run.digest),
+        journal.run.started_at,
+        count(journal.run.changes, "change"),
+    )
 }
 
 /// Where the embedded sandbox keeps its monitors.

@@ -5,12 +5,17 @@ use serde_json::{Value, json};
 use super::super::args::{Global, StateCommand};
 use super::super::output::Output;
 use super::Outcome;
+use super::apply::confirm;
 use super::session::Session;
-use crate::ops::{Exit, Failure};
+use crate::ops::{self, Exit, Failure};
 use crate::render::count;
-use crate::store::Store;
+use crate::store::{Journal, Store};
+use crate::text::clean_line;
 
-pub fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outcome {
+/// How many deletes `show` lists.
+const SHOWN: usize = 20;
+
+pub async fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let directory = session.snapshot_directory();
     let Some(store) = Store::open_existing(&directory)? else {
@@ -18,6 +23,9 @@ pub fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outc
         return Err(Failure::Message(message).into());
     };
     match command {
+        StateCommand::Restore { address, yes } => {
+            return restore(address, *yes, &session, &store, output).await;
+        }
         StateCommand::Export => {
             let environments = store
                 .environments()
@@ -57,8 +65,71 @@ pub fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outc
                 let id = applied.id.map(|id| id.to_string()).unwrap_or_default();
                 text.push_str(&format!("  {:.0}  {id:<10} {address}\n", applied.applied_at));
             }
+            let removed = state.removed()?;
+            if !removed.is_empty() {
+                text.push_str(&format!(
+                    "deleted from here, for `bellwether state restore`: {}\n",
+                    removed.len()
+                ));
+            }
+            for removed in removed.iter().rev().take(SHOWN) {
+                text.push_str(&format!("  {:.0}  {}\n", removed.removed_at, removed.address));
+            }
+            if let Some(journal) = state.journal()? {
+                text.push_str(&last_apply(&journal));
+            }
             output.result(&text);
         }
+    }
+    Ok(Exit::Done)
+}
+
+fn last_apply(journal: &Journal) -> String {
+    let run = &journal.run;
+    let end = match run.ended_at {
+        Some(ended) => format!("ended {ended:.0}"),
+        None => "was cut off".to_owned(),
+    };
+    let digest = run.digest.get(..8).unwrap_or(&run.digest);
+    let mut text = format!(
+        "the last apply, {digest}, began {:.0} and {end}: {} of {} done\n",
+        run.started_at,
+        journal.done(),
+        count(run.changes, "change")
+    );
+    for step in journal.unknown() {
+        text.push_str(&format!("  no answer: {} {}\n", step.action, step.address));
+    }
+    text
+}
+
+async fn restore(address: &str, yes: bool, session: &Session, store: &Store, output: &mut Output) -> Outcome {
+    let compiled = session.compile()?;
+    let removed = ops::removed(address, &compiled.graph, &store.environment(&session.name))?;
+    let name = removed.document.get("name").and_then(Value::as_str).unwrap_or_default();
+    let what = format!("{} (\"{}\", deleted {:.0})", address, clean_line(name), removed.removed_at);
+    if !yes
+        && !confirm(
+            &format!("Make {what} again in {}? [y/N] ", session.name),
+            "bellwether state restore --yes",
+        )?
+    {
+        output.notice("Nothing was written.");
+        return Ok(Exit::Done);
+    }
+    let connection = session.connect(output).await?;
+    let made = ops::restore(&removed, session.environment()?, &connection.writer).await;
+    connection.close().await?;
+    let made = match made? {
+        Some(id) => format!("restored as {id}"),
+        None => "restored".to_owned(),
+    };
+    if output.json {
+        output.json(&json!({"format_version": 1, "address": address, "result": made}));
+    } else {
+        output.result(&format!(
+            "{address}: {made}\nNo apply touches it. If the annotation comes back, it is taken over with its history.\n"
+        ));
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,80 @@
+//! The use cases, called in this process as the program calls them: for runs in the thousands, and for looking inside.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bellwether::datadog::{self, Credentials, Endpoint, Secret, Writer};
+use bellwether::ops::{self, Applied, Failure, PlanRequest, Planned};
+use bellwether::plan::{Change, Options, Outcome, Plan};
+use bellwether::project::Project;
+use bellwether::stop::Stop;
+use bellwether::store::Store;
+use jiff::Timestamp;
+
+/// What an apply tells while it runs.
+pub struct Hooks<'a> {
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
+    pub progress: &'a (dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
+}
+
+impl Hooks<'_> {
+    pub const QUIET: Hooks<'static> =
+        Hooks { now: &|| Timestamp::UNIX_EPOCH, progress: &|_: &_, _: &_, _, _, _| {} };
+}
+
+/// A project, its store, and a client.
+pub struct World {
+    root: PathBuf,
+    store: Store,
+    writer: Writer,
+}
+
+impl World {
+    /// The project in `root`, with a client of `url`.
+    pub fn new(root: &Path, store: Store, url: &str, options: datadog::Options) -> Self {
+        let secret = || Secret::new("k").unwrap();
+        let credentials = Credentials { api_key: secret(), app_key: secret() };
+        let writer = Writer::with(Endpoint::api_url(url).unwrap(), credentials, options).unwrap();
+        Self { root: root.to_owned(), store, writer }
+    }
+
+    /// Plans; nothing is written to Datadog.
+    pub async fn plan(&self, options: Options<'_>) -> Result<Plan, Failure> {
+        self.with_plan(options, async |_, planned| planned.plan).await
+    }
+
+    /// Plans and applies.
+    pub async fn apply(&self, options: Options<'_>, hooks: &Hooks<'_>) -> Result<(Plan, Applied), Failure> {
+        self.with_plan(options, async |request, planned| {
+            let plan = planned.plan.clone();
+            assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
+            assert_eq!(plan.blocked, []);
+            let stop = Stop::default();
+            let Hooks { now, progress } = hooks;
+            let applied = ops::apply(request, &plan, planned, &self.writer, &stop, progress, now).await;
+            (plan, applied)
+        })
+        .await
+    }
+
+    async fn with_plan<T>(
+        &self,
+        options: Options<'_>,
+        then: impl AsyncFnOnce(&PlanRequest<'_>, Planned) -> T,
+    ) -> Result<T, Failure> {
+        let project = Project::open(&self.root)?;
+        let (name, environment) = project.config.environment(None).unwrap();
+        let (reader, state) = (self.writer.reader(), self.store.environment(&name));
+        let request = PlanRequest {
+            project: &project,
+            name: &name,
+            environment,
+            reader: Some(&reader),
+            state: &state,
+            options,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let planned = ops::plan(&request, ops::compile(&project, &name, environment)?).await?;
+        Ok(then(&request, planned).await)
+    }
+}
