@@ -42,11 +42,14 @@ impl Bucket {
     }
 }
 
+/// Counts the windows of a bucket, as far as they are known here.
+pub(super) type Generation = u64;
+
 /// Whether a call may go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Permit {
-    /// Yes; [`Limits::learn`] must be told of its answer.
-    Granted,
+    /// Yes; [`Limits::learn`] must be told of its answer, and in which window it was granted.
+    Granted(Generation),
     /// The bucket is used up.
     Wait {
         /// Its name.
@@ -76,6 +79,7 @@ struct Window {
     period: Option<Duration>,
     /// Calls that may still go out; those that have no answer yet are taken off.
     remaining: u64,
+    generation: Generation,
     /// When it was first asked for.
     opened: Instant,
     /// When it is filled again; not known of a new window before its first answer.
@@ -93,11 +97,12 @@ impl Limits {
     pub(super) fn ask(&self, route: &'static str, now: Instant) -> Permit {
         let mut known = self.lock();
         let Known { names, windows } = &mut *known;
-        let Some(name) = names.get(route) else { return Permit::Granted };
-        let Some(window) = windows.get_mut(name) else { return Permit::Granted };
+        let Some(name) = names.get(route) else { return Permit::Granted(0) };
+        let Some(window) = windows.get_mut(name) else { return Permit::Granted(0) };
         if window.ends.is_some_and(|ends| now >= ends) {
             window.remaining = window.limit.unwrap_or(u64::MAX);
             (window.opened, window.ends, window.waited_for) = (now, None, false);
+            window.generation += 1;
         }
         let ends = window.ends.or_else(|| Some(window.opened + window.period?));
         match ends.filter(|ends| window.remaining == 0 && now < *ends) {
@@ -107,13 +112,13 @@ impl Limits {
             }
             None => {
                 window.remaining = window.remaining.saturating_sub(1);
-                Permit::Granted
+                Permit::Granted(window.generation)
             }
         }
     }
 
-    /// Remembers what an answer of `route` said.
-    pub(super) fn learn(&self, route: &'static str, bucket: &Bucket, now: Instant) {
+    /// Remembers what an answer of `route` said to a call that was granted in window `granted`.
+    pub(super) fn learn(&self, route: &'static str, granted: Generation, bucket: &Bucket, now: Instant) {
         let (Some(name), Some(remaining), Some(reset)) = (&bucket.name, bucket.remaining, bucket.reset)
         else {
             return;
@@ -124,15 +129,24 @@ impl Limits {
         }
         let ends = now + reset;
         let (limit, period) = (bucket.limit, bucket.period);
-        let fresh = Window { limit, period, remaining, opened: now, ends: Some(ends), waited_for: false };
+        let fresh = |generation| Window {
+            limit,
+            period,
+            remaining,
+            generation,
+            opened: now,
+            ends: Some(ends),
+            waited_for: false,
+        };
         let Some(window) = known.windows.get_mut(name) else {
-            known.windows.insert(name.clone(), fresh);
+            known.windows.insert(name.clone(), fresh(0));
             return;
         };
         match window.ends {
-            // An answer about a window that is over, overtaken by others.
+            // An answer from a window that is over.
+            _ if granted < window.generation => {}
             Some(known_end) if ends + SAME_WINDOW <= known_end => {}
-            Some(known_end) if ends >= known_end + SAME_WINDOW => *window = fresh,
+            Some(known_end) if ends >= known_end + SAME_WINDOW => *window = fresh(window.generation + 1),
             // Answers overtake each other, and calls under way are not in their count: the lower number is right.
             _ => {
                 window.remaining = window.remaining.min(remaining);
@@ -180,7 +194,7 @@ mod tests {
 
     fn waits(limits: &Limits, route: &'static str, now: Instant) -> Option<u64> {
         match limits.ask(route, now) {
-            Permit::Granted => None,
+            Permit::Granted(_) => None,
             Permit::Wait { duration, .. } => Some(duration.as_secs()),
         }
     }
@@ -189,9 +203,9 @@ mod tests {
     fn only_routes_of_an_empty_bucket_wait() {
         let limits = Limits::default();
         let now = Instant::now();
-        limits.learn("a", &window("m", 0, 7), now);
-        limits.learn("b", &window("m", 9, 7), now);
-        limits.learn("c", &window("n", 1, 7), now);
+        limits.learn("a", 0, &window("m", 0, 7), now);
+        limits.learn("b", 0, &window("m", 9, 7), now);
+        limits.learn("c", 0, &window("n", 1, 7), now);
         assert_eq!(waits(&limits, "a", now), Some(7));
         assert_eq!(waits(&limits, "b", now), Some(7), "the lower number of one window is right");
         assert_eq!(waits(&limits, "c", now), None);
@@ -203,16 +217,17 @@ mod tests {
     fn calls_without_an_answer_yet_are_counted() {
         let limits = Limits::default();
         let now = Instant::now();
-        limits.learn("a", &window("m", 2, 7), now);
+        limits.learn("a", 0, &window("m", 2, 7), now);
         assert_eq!([(); 3].map(|()| waits(&limits, "a", now)), [None, None, Some(7)]);
         // Their answers come in any order.
-        limits.learn("a", &window("m", 0, 7), now);
-        limits.learn("a", &window("m", 1, 7), now);
+        limits.learn("a", 0, &window("m", 0, 7), now);
+        limits.learn("a", 0, &window("m", 1, 7), now);
         assert_eq!(waits(&limits, "a", now), Some(7));
         let later = now + Duration::from_secs(7);
         assert_eq!([(); 10].map(|()| waits(&limits, "a", later)), [None; 10], "the next window is as large");
         assert_eq!(waits(&limits, "a", later), Some(10), "and as long, until its first answer");
-        limits.learn("a", &window("m", 9, 5), later);
+        limits.learn("a", 0, &window("m", 0, 5), later);
+        limits.learn("a", 1, &window("m", 9, 5), later);
         assert_eq!(waits(&limits, "a", later), Some(5), "ten have gone out, whatever that answer counted");
     }
 
@@ -220,7 +235,7 @@ mod tests {
     fn one_of_all_that_wait_for_a_window_is_told_to_say_so() {
         let limits = Limits::default();
         let now = Instant::now();
-        limits.learn("a", &window("m", 0, 7), now);
+        limits.learn("a", 0, &window("m", 0, 7), now);
         let first = |now| matches!(limits.ask("a", now), Permit::Wait { first: true, .. });
         assert_eq!([(); 3].map(|()| first(now)), [true, false, false]);
     }

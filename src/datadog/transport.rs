@@ -11,7 +11,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::call::{Call, Counters};
-use super::limits::{Bucket, Limits, Permit};
+use super::limits::{Bucket, Generation, Limits, Permit};
 use super::retry::Options;
 use super::{ApiError, Credentials, Endpoint, text};
 use crate::stop::Level;
@@ -85,8 +85,8 @@ impl Transport {
         let mut failures = 0;
         let mut waited = Duration::ZERO;
         loop {
-            self.await_bucket(call, &mut waited).await?;
-            let (error, again) = match self.exchange(call).await {
+            let granted = self.await_bucket(call, &mut waited).await?;
+            let (error, again) = match self.exchange(call, granted).await {
                 Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
                     self.await_reset(call, &reply.bucket, &mut waited).await?;
                     continue;
@@ -115,19 +115,19 @@ impl Transport {
     }
 
     /// Waits before a call whose bucket is known to be empty.
-    async fn await_bucket(&self, call: &Call, waited: &mut Duration) -> Result<(), ApiError> {
+    async fn await_bucket(&self, call: &Call, waited: &mut Duration) -> Result<Generation, ApiError> {
         let (retry, stopped) = (&self.options.retry, || ApiError::Stopped { call: call.label() });
         loop {
             if self.options.stop.level() == Level::Abort {
                 return Err(stopped());
             }
-            let Permit::Wait { bucket, duration, first } = self.limits.ask(call.route, retry.clock.now())
-            else {
-                return Ok(());
+            let (bucket, duration, first) = match self.limits.ask(call.route, retry.clock.now()) {
+                Permit::Granted(generation) => return Ok(generation),
+                Permit::Wait { bucket, duration, first } => (bucket, duration, first),
             };
             if *waited + duration > retry.ceiling {
                 // Better to let the 429 speak than to give up on a guess.
-                return Ok(());
+                return Ok(0);
             }
             if first {
                 let shown = text::clean(&bucket, 60);
@@ -166,7 +166,7 @@ impl Transport {
     }
 
     /// Sends `call` once and reads the answer to its end.
-    async fn exchange(&self, call: &Call) -> Result<Reply, Failure> {
+    async fn exchange(&self, call: &Call, granted: Generation) -> Result<Reply, Failure> {
         let url = format!("{}{}", self.endpoint.base(), call.path);
         let mut request = self.client.request(call.method.clone(), url);
         if let Some(body) = &call.body {
@@ -175,7 +175,7 @@ impl Transport {
         let mut response = request.send().await.map_err(|e| self.failure(call, &e, false))?;
         let status = response.status();
         let bucket = Bucket::read(response.headers());
-        self.limits.learn(call.route, &bucket, self.options.retry.clock.now());
+        self.limits.learn(call.route, granted, &bucket, self.options.retry.clock.now());
         let expected = response.content_length().unwrap_or(0).min(LARGEST_BODY as u64) as usize;
         let mut body = Vec::with_capacity(expected);
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failure(call, &e, true))? {

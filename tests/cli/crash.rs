@@ -5,6 +5,7 @@
 //! itself: there it is this test binary, started once more, since every record takes the time just before it is
 //! written and every change is told after it.
 #![cfg(unix)]
+#![allow(clippy::print_stderr, reason = "the matrix says how many points it tried")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

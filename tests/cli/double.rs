@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::stream;
 use tokio::net::TcpListener;
 
-use super::support::{Server, runtime};
+use super::support::{Server, client, runtime};
 
 /// A call as the script sees it.
 pub struct Asked {
@@ -55,10 +55,9 @@ impl Double {
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (shared, behind) = (Arc::clone(&script), server.url().to_owned());
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = move |request: Request| {
-            let (script, behind, client) = (Arc::clone(&shared), behind.clone(), client.clone());
-            async move { respond(request, &script, &behind, &client).await }
+            let (script, behind) = (Arc::clone(&shared), behind.clone());
+            async move { respond(request, &script, &behind).await }
         };
         let service = axum::Router::new().fallback(answer);
         runtime().spawn(async move { axum::serve(listener, service).await });
@@ -80,12 +79,7 @@ impl Double {
     }
 }
 
-async fn respond(
-    request: Request,
-    script: &Mutex<Script>,
-    behind: &str,
-    client: &reqwest::Client,
-) -> Response {
+async fn respond(request: Request, script: &Mutex<Script>, behind: &str) -> Response {
     let (parts, body) = request.into_parts();
     let body: Bytes = to_bytes(body, usize::MAX).await.unwrap();
     let asked = Asked {
@@ -107,7 +101,7 @@ async fn respond(
             Response::builder().body(Body::from_stream(stream::iter(parts))).unwrap()
         }
         Answer::Pass | Answer::PassButSay(..) | Answer::PassThen(_) => {
-            let mut request = client.request(parts.method, format!("{behind}{}", asked.path)).body(body);
+            let mut request = client().request(parts.method, format!("{behind}{}", asked.path)).body(body);
             for name in ["dd-api-key", "dd-application-key", "content-type"] {
                 if let Some(value) = parts.headers.get(name) {
                     request = request.header(name, value);

@@ -1,6 +1,6 @@
 //! The use cases, called in this process as the program calls them: for runs in the thousands, and for looking inside.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use bellwether::datadog::{self, Credentials, Endpoint, Secret, Writer};
@@ -22,9 +22,9 @@ impl Hooks<'_> {
         Hooks { now: &|| Timestamp::UNIX_EPOCH, progress: &|_: &_, _: &_, _, _, _| {} };
 }
 
-/// A project, its store, and a client.
+/// A project as it was when it was opened, its store, and a client.
 pub struct World {
-    root: PathBuf,
+    project: Project,
     store: Store,
     writer: Writer,
 }
@@ -35,7 +35,7 @@ impl World {
         let secret = || Secret::new("k").unwrap();
         let credentials = Credentials { api_key: secret(), app_key: secret() };
         let writer = Writer::with(Endpoint::api_url(url).unwrap(), credentials, options).unwrap();
-        Self { root: root.to_owned(), store, writer }
+        Self { project: Project::open(root).unwrap(), store, writer }
     }
 
     /// Plans; nothing is written to Datadog.
@@ -62,11 +62,11 @@ impl World {
         options: Options<'_>,
         then: impl AsyncFnOnce(&PlanRequest<'_>, Planned) -> T,
     ) -> Result<T, Failure> {
-        let project = Project::open(&self.root)?;
+        let project = &self.project;
         let (name, environment) = project.config.environment(None).unwrap();
         let (reader, state) = (self.writer.reader(), self.store.environment(&name));
         let request = PlanRequest {
-            project: &project,
+            project,
             name: &name,
             environment,
             reader: Some(&reader),
@@ -74,7 +74,7 @@ impl World {
             options,
             now: Timestamp::UNIX_EPOCH,
         };
-        let planned = ops::plan(&request, ops::compile(&project, &name, environment)?).await?;
+        let planned = ops::plan(&request, ops::compile(project, &name, environment)?).await?;
         Ok(then(&request, planned).await)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use bellwether::sandbox::{RequestRecord, Running, Sandbox, Storage};
+use bellwether::sandbox::{Faults, Options, RequestRecord, Running, Sandbox, Storage};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -205,6 +205,12 @@ impl Run {
     }
 }
 
+/// One client for all: setting one up reads the certificates of the system, which no test needs.
+pub fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap())
+}
+
 /// A sandbox in this process, with its log of requests.
 pub struct Server {
     running: Running,
@@ -216,8 +222,22 @@ impl Server {
     }
 
     pub fn with(storage: Storage) -> Self {
+        Self::with_options(storage, Options::default())
+    }
+
+    pub fn with_options(storage: Storage, options: Options) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
-        Self { running: runtime().block_on(Sandbox::start(any, storage)).unwrap() }
+        Self { running: runtime().block_on(Sandbox::start_with(any, storage, options)).unwrap() }
+    }
+
+    /// From now on these faults, whose counts start anew.
+    pub fn faults(&self, faults: Faults) {
+        self.running.set_faults(faults).unwrap();
+    }
+
+    /// How many requests were answered so.
+    pub fn answered(&self, status: u16) -> usize {
+        self.running.requests().iter().filter(|request| request.status == status).count()
     }
 
     pub fn stop(self) {
@@ -261,8 +281,7 @@ impl Server {
     pub fn try_call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}{path}", self.url());
         runtime().block_on(async {
-            let client = reqwest::Client::builder().no_proxy().build().unwrap();
-            let request = client.request(method.parse().unwrap(), url);
+            let request = client().request(method.parse().unwrap(), url);
             let request = request.header("DD-API-KEY", "k").header("DD-APPLICATION-KEY", "k");
             let request = if body.is_null() { request } else { request.body(body.to_string()) };
             let reply = request.send().await.unwrap();
