@@ -32,6 +32,10 @@ pub enum Answer {
     Pass,
     /// A status, a content type and a body.
     Say(u16, &'static str, String),
+    /// A status, headers and a body.
+    SayWith(u16, Vec<(&'static str, String)>, String),
+    /// No answer, ever.
+    Hang,
     /// Passed on to the sandbox, whose answer is lost: this comes in its place.
     PassButSay(u16, String),
     /// Passed on to the sandbox; this happens before its answer is given.
@@ -96,6 +100,12 @@ async fn respond(request: Request, script: &Mutex<Script>, behind: &str) -> Resp
         Answer::Say(status, kind, text) => {
             Response::builder().status(status).header("content-type", kind).body(Body::from(text)).unwrap()
         }
+        Answer::SayWith(status, headers, text) => {
+            let reply = Response::builder().status(status);
+            let reply = headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value));
+            reply.body(Body::from(text)).unwrap()
+        }
+        Answer::Hang => std::future::pending().await,
         Answer::Break(text) => {
             let parts = [Ok(text), Err(std::io::Error::other("broken on purpose"))];
             Response::builder().body(Body::from_stream(stream::iter(parts))).unwrap()
