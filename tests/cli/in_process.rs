@@ -43,18 +43,20 @@ impl World {
         self.with_plan(options, async |_, planned| planned.plan).await
     }
 
-    /// Plans and applies.
+    /// Plans and applies. A guard that blocks the plan is a failure.
     pub async fn apply(&self, options: Options<'_>, hooks: &Hooks<'_>) -> Result<(Plan, Applied), Failure> {
         self.with_plan(options, async |request, planned| {
             let plan = planned.plan.clone();
             assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
-            assert_eq!(plan.blocked, []);
+            if let Some(blocked) = plan.blocked.first() {
+                return Err(Failure::Message(format!("{}: {}", blocked.guard, blocked.message)));
+            }
             let stop = Stop::default();
             let Hooks { now, progress } = hooks;
-            let applied = ops::apply(request, &plan, planned, &self.writer, &stop, progress, now).await;
-            (plan, applied)
+            Ok((ops::apply(request, &plan, planned, &self.writer, &stop, progress, now).await, plan))
         })
-        .await
+        .await?
+        .map(|(applied, plan)| (plan, applied))
     }
 
     async fn with_plan<T>(

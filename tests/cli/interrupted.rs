@@ -66,7 +66,7 @@ impl Stage {
     }
 
     /// In the end all are there, once.
-    fn is_finished_by_the_next_run(self) {
+    fn finished_by_the_next_run(self) {
         self.double.recovers();
         self.project.run(&["apply", "--yes"]).exits(0);
         self.project.is_settled();
@@ -95,7 +95,7 @@ fn the_first_signal_lets_calls_end_and_begins_no_others() {
         );
         assert!(said.contains("run the same command again"), "{said}");
         lines.read_to_end(&mut Vec::new()).unwrap();
-        stage.is_finished_by_the_next_run();
+        stage.finished_by_the_next_run();
     }
 }
 
@@ -115,7 +115,7 @@ fn a_wait_for_the_rate_limit_ends_with_the_signal() {
     drop(lines);
     assert_eq!(code, Some(130), "{said}");
     assert!(said.contains("Interrupted after 0 of 30") && said.contains("30 not tried"), "{said}");
-    stage.is_finished_by_the_next_run();
+    stage.finished_by_the_next_run();
 }
 
 #[test]
@@ -136,5 +136,5 @@ fn the_second_signal_waits_for_no_answer_and_says_what_is_unknown() {
         said.contains("Interrupted after 29 of 30") && said.contains("1 unknown, no answer came"),
         "{said}"
     );
-    stage.is_finished_by_the_next_run();
+    stage.finished_by_the_next_run();
 }

@@ -25,7 +25,6 @@ fn a_thousand_creates_go_at_the_limit_and_hardly_meet_a_429() {
         route: Some("/api/v1/monitor".into()),
         limit: LIMIT,
         period: PERIOD as u32,
-        ..Limit::default()
     };
     let served = Served {
         clock: Arc::new(move || Timestamp::UNIX_EPOCH + SignedDuration::try_from(elapsed()).unwrap()),
