@@ -1,6 +1,6 @@
 //! Source files held in memory, and positions in them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Names one file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,23 +46,29 @@ pub struct SourceFile {
     pub path: String,
     /// The content, decoded to UTF-8.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    /// Made when first needed: most files have nothing to say about them.
+    line_starts: OnceLock<Vec<u32>>,
 }
 
 impl SourceFile {
     fn new(path: String, text: Arc<str>) -> Self {
-        // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
-        let line_starts = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
-            .collect();
-        Self { path, text, line_starts }
+        Self { path, text, line_starts: OnceLock::new() }
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1)).collect()
+        })
     }
 
     /// The position of a byte offset; offsets past the end give the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
-        let line = self.line_starts.partition_point(|start| *start as usize <= offset) - 1;
-        let start = self.line_starts[line] as usize;
+        let line_starts = self.line_starts();
+        let line = line_starts.partition_point(|start| *start as usize <= offset) - 1;
+        let start = line_starts[line] as usize;
         let column = self.text.get(start..offset).map_or(0, |s| s.chars().count());
         Position { line: line as u32 + 1, column: column as u32 + 1 }
     }
