@@ -1,5 +1,6 @@
 //! Source files held in memory, and positions in them.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// Names one file of a [`Sources`].
@@ -72,6 +73,15 @@ impl SourceFile {
         let column = self.text.get(start..offset).map_or(0, |s| s.chars().count());
         Position { line: line as u32 + 1, column: column as u32 + 1 }
     }
+
+    /// The lines of `start..end` and one on either side: their bytes, and the number of the first.
+    pub fn lines_around(&self, start: u32, end: u32) -> (Range<usize>, usize) {
+        let starts = self.line_starts();
+        let line = |offset: u32| starts.partition_point(|line| *line <= offset).saturating_sub(1);
+        let first = line(start).saturating_sub(1);
+        let byte = |line: usize| starts.get(line).map_or(self.text.len(), |start| *start as usize);
+        (byte(first)..byte(line(end) + 2), first + 1)
+    }
 }
 
 /// All files of one run, in the order in which they were read.
@@ -132,5 +142,15 @@ mod tests {
         assert_eq!(at(3), Position { line: 1, column: 3 });
         assert_eq!(at(5), Position { line: 2, column: 1 });
         assert_eq!(at(999), Position { line: 2, column: 7 });
+    }
+
+    #[test]
+    fn lines_come_with_a_neighbour_on_either_side() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.avdl", "1\n2\n3\n4\n5\n");
+        let around = |start, end| sources.file(file).lines_around(start, end);
+        assert_eq!(around(4, 5), (2..8, 2));
+        assert_eq!(around(0, 1), (0..4, 1));
+        assert_eq!(around(10, 10), (8..10, 5));
     }
 }
