@@ -1,6 +1,7 @@
 //! Source files held in memory, and positions in them.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// Names one file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,25 +47,40 @@ pub struct SourceFile {
     pub path: String,
     /// The content, decoded to UTF-8.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    /// Made when first needed: most files have nothing to say about them.
+    line_starts: OnceLock<Vec<u32>>,
 }
 
 impl SourceFile {
     fn new(path: String, text: Arc<str>) -> Self {
-        // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
-        let line_starts = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
-            .collect();
-        Self { path, text, line_starts }
+        Self { path, text, line_starts: OnceLock::new() }
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1)).collect()
+        })
     }
 
     /// The position of a byte offset; offsets past the end give the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
-        let line = self.line_starts.partition_point(|start| *start as usize <= offset) - 1;
-        let start = self.line_starts[line] as usize;
+        let line_starts = self.line_starts();
+        let line = line_starts.partition_point(|start| *start as usize <= offset) - 1;
+        let start = line_starts[line] as usize;
         let column = self.text.get(start..offset).map_or(0, |s| s.chars().count());
         Position { line: line as u32 + 1, column: column as u32 + 1 }
+    }
+
+    /// The lines of `start..end` and one on either side: their bytes, and the number of the first.
+    pub fn lines_around(&self, start: u32, end: u32) -> (Range<usize>, usize) {
+        let starts = self.line_starts();
+        let line = |offset: u32| starts.partition_point(|line| *line <= offset).saturating_sub(1);
+        let first = line(start).saturating_sub(1);
+        let byte = |line: usize| starts.get(line).map_or(self.text.len(), |start| *start as usize);
+        (byte(first)..byte(line(end) + 2), first + 1)
     }
 }
 
@@ -126,5 +142,15 @@ mod tests {
         assert_eq!(at(3), Position { line: 1, column: 3 });
         assert_eq!(at(5), Position { line: 2, column: 1 });
         assert_eq!(at(999), Position { line: 2, column: 7 });
+    }
+
+    #[test]
+    fn lines_come_with_a_neighbour_on_either_side() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.avdl", "1\n2\n3\n4\n5\n");
+        let around = |start, end| sources.file(file).lines_around(start, end);
+        assert_eq!(around(4, 5), (2..8, 2));
+        assert_eq!(around(0, 1), (0..4, 1));
+        assert_eq!(around(10, 10), (8..10, 5));
     }
 }

@@ -55,22 +55,26 @@ fn group<'a>(diagnostic: &'a Diagnostic, helps: &'a [String], sources: &'a Sourc
     }
     let snippets = files.into_iter().map(|id| {
         let file = sources.file(id);
-        let of_file = labels.iter().filter(|(label, _)| label.span.file == id);
+        let of_file = || labels.iter().filter(move |(label, _)| label.span.file == id);
+        let start = of_file().map(|(label, _)| label.span.start).min().unwrap_or_default();
+        let end = of_file().map(|(label, _)| label.span.end).max().unwrap_or_default();
+        // The renderer goes through all it is given, for each diagnostic anew.
+        let (lines, first) = file.lines_around(start, end);
+        let range = |span: Span| span.start as usize - lines.start..span.end as usize - lines.start;
+        let annotations =
+            of_file().map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text)));
         // A character that would act on the terminal is made visible by the renderer itself.
-        Snippet::source(&*file.text)
+        Snippet::source(file.text.get(lines.clone()).unwrap_or_default())
+            .line_start(first)
             .path(clean(&file.path))
             .fold(true)
-            .annotations(of_file.map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text))))
+            .annotations(annotations)
     });
     let mut group = title.elements(snippets);
     for help in helps {
         group = group.element(Level::HELP.message(clean(help)));
     }
     group
-}
-
-fn range(span: Span) -> std::ops::Range<usize> {
-    span.start as usize..span.end as usize
 }
 
 /// The diagnostics as JSON: lines and columns count from 1, `end` is exclusive.

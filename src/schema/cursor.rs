@@ -18,6 +18,8 @@ pub(super) struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     docs: Vec<DocComment>,
+    /// How many comments precede the token that was last asked for.
+    docs_before: usize,
     at: usize,
     /// How deep types or values are nested at the moment.
     depth: usize,
@@ -37,6 +39,7 @@ impl<'a> Cursor<'a> {
             text,
             tokens,
             docs,
+            docs_before: 0,
             at: 0,
             depth: 0,
             syntax_errors: errors.len(),
@@ -218,8 +221,18 @@ impl<'a> Cursor<'a> {
 
     /// The text of the documentation comment directly before the token of that index, which thereby is used.
     pub fn take_doc(&mut self, index: usize) -> Option<&'a str> {
-        let end = self.docs.partition_point(|doc| doc.token <= index);
-        let doc = self.docs.get_mut(end.checked_sub(1)?).filter(|doc| doc.token == index)?;
+        // Tokens are asked for nearly in order, so the place is never far from the last one.
+        while self.docs.get(self.docs_before).is_some_and(|doc| doc.token <= index) {
+            self.docs_before += 1;
+        }
+        let last = loop {
+            let last = self.docs_before.checked_sub(1)?;
+            if self.docs.get(last).is_some_and(|doc| doc.token <= index) {
+                break last;
+            }
+            self.docs_before = last;
+        };
+        let doc = self.docs.get_mut(last).filter(|doc| doc.token == index)?;
         doc.used = true;
         self.text.get(doc.start as usize + 3..(doc.end as usize).saturating_sub(2))
     }
