@@ -1,11 +1,13 @@
 //! Diagnostics: in rustc's look for people, and as JSON.
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::Page;
-use crate::diag::{Diagnostic, Label, Severity, Sources, Span};
+use crate::diag::{Diagnostic, Label, Severity, SourceFile, Sources, Span};
 use crate::text::clean;
 
 /// All diagnostics, one after the other, each ended by a blank line.
@@ -28,8 +30,11 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>
     };
     let patch = patched.map(|help| {
         let file = sources.file(diagnostic.fix[0].span.file);
-        let patches = diagnostic.fix.iter().map(|edit| Patch::new(range(edit.span), clean(&edit.text)));
-        let snippet = Snippet::source(&*file.text).path(clean(&file.path)).fold(true).patches(patches);
+        let excerpt = Excerpt::new(file, diagnostic.fix.iter().map(|edit| edit.span));
+        let patches =
+            diagnostic.fix.iter().map(|edit| Patch::new(excerpt.range(edit.span), clean(&edit.text)));
+        let snippet = Snippet::source(excerpt.text).line_start(excerpt.line);
+        let snippet = snippet.path(clean(&file.path)).fold(true).patches(patches);
         Level::HELP.secondary_title(clean(help)).element(snippet)
     });
     std::iter::once(group(diagnostic, helps, sources)).chain(patch).collect()
@@ -56,16 +61,12 @@ fn group<'a>(diagnostic: &'a Diagnostic, helps: &'a [String], sources: &'a Sourc
     let snippets = files.into_iter().map(|id| {
         let file = sources.file(id);
         let of_file = || labels.iter().filter(move |(label, _)| label.span.file == id);
-        let start = of_file().map(|(label, _)| label.span.start).min().unwrap_or_default();
-        let end = of_file().map(|(label, _)| label.span.end).max().unwrap_or_default();
-        // The renderer goes through all it is given, for each diagnostic anew.
-        let (lines, first) = file.lines_around(start, end);
-        let range = |span: Span| span.start as usize - lines.start..span.end as usize - lines.start;
+        let excerpt = Excerpt::new(file, of_file().map(|(label, _)| label.span));
         let annotations =
-            of_file().map(|(label, kind)| kind.span(range(label.span)).label(clean(&label.text)));
+            of_file().map(|(label, kind)| kind.span(excerpt.range(label.span)).label(clean(&label.text)));
         // A character that would act on the terminal is made visible by the renderer itself.
-        Snippet::source(file.text.get(lines.clone()).unwrap_or_default())
-            .line_start(first)
+        Snippet::source(excerpt.text)
+            .line_start(excerpt.line)
             .path(clean(&file.path))
             .fold(true)
             .annotations(annotations)
@@ -75,6 +76,27 @@ fn group<'a>(diagnostic: &'a Diagnostic, helps: &'a [String], sources: &'a Sourc
         group = group.element(Level::HELP.message(clean(help)));
     }
     group
+}
+
+/// The lines of a file that matter. The renderer goes through all it is given, for each diagnostic anew.
+struct Excerpt<'a> {
+    text: &'a str,
+    /// The byte of the file where it starts, and the number of its first line.
+    start: usize,
+    line: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    fn new(file: &'a SourceFile, spans: impl Iterator<Item = Span> + Clone) -> Self {
+        let start = spans.clone().map(|span| span.start).min().unwrap_or_default();
+        let end = spans.map(|span| span.end).max().unwrap_or_default();
+        let (bytes, line) = file.lines_around(start, end);
+        Self { text: file.text.get(bytes.clone()).unwrap_or_default(), start: bytes.start, line }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        span.start as usize - self.start..span.end as usize - self.start
+    }
 }
 
 /// The diagnostics as JSON: lines and columns count from 1, `end` is exclusive.
