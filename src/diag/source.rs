@@ -46,16 +46,19 @@ pub struct SourceFile {
     pub path: String,
     /// The content, decoded to UTF-8.
     pub text: Arc<str>,
+    /// The byte of the file where `text` starts, behind a byte order mark. `None` if the file is not UTF-8:
+    /// then bytes of `text` are not bytes of the file.
+    pub first_byte: Option<u32>,
     line_starts: Vec<u32>,
 }
 
 impl SourceFile {
-    fn new(path: String, text: Arc<str>) -> Self {
+    fn new(path: String, text: Arc<str>, first_byte: Option<u32>) -> Self {
         // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
             .collect();
-        Self { path, text, line_starts }
+        Self { path, text, first_byte, line_starts }
     }
 
     /// The position of a byte offset; offsets past the end give the end.
@@ -75,10 +78,20 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a file and names it.
+    /// Adds a file whose bytes are `text`, and names it.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        self.add_decoded(path, text, Some(0))
+    }
+
+    /// Adds a file that was decoded to `text`; see [`SourceFile::first_byte`].
+    pub fn add_decoded(
+        &mut self,
+        path: impl Into<String>,
+        text: impl Into<Arc<str>>,
+        first_byte: Option<u32>,
+    ) -> FileId {
         let id = FileId(self.files.len() as u32);
-        self.files.push(SourceFile::new(path.into(), text.into()));
+        self.files.push(SourceFile::new(path.into(), text.into(), first_byte));
         id
     }
 

@@ -73,7 +73,7 @@ fn range(span: Span) -> std::ops::Range<usize> {
     span.start as usize..span.end as usize
 }
 
-/// The diagnostics as JSON: lines and columns count from 1, `end` is exclusive.
+/// The diagnostics as JSON: lines and columns count from 1, bytes from 0 in the file; `end` is exclusive.
 pub fn diagnostics_json(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<Value> {
     diagnostics
         .iter()
@@ -109,6 +109,8 @@ pub fn diagnostics_json(diagnostics: &[Diagnostic], sources: &Sources) -> Vec<Va
 }
 
 fn point(sources: &Sources, span: Span, offset: u32) -> Value {
-    let position = sources.file(span.file).position(offset);
-    json!({"line": position.line, "column": position.column, "byte": offset})
+    let file = sources.file(span.file);
+    let position = file.position(offset);
+    let byte = file.first_byte.map(|first| first + offset);
+    json!({"line": position.line, "column": position.column, "byte": byte})
 }

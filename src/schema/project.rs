@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ir::{self, Format, Item};
-use super::source::{self, Undecodable};
+use super::source::{self, Decoded, Undecodable};
 use super::{avro_json, idl};
 use crate::diag::{Code, Diagnostic, FileId, Sources, Span};
 use crate::parallel::in_parts;
@@ -139,7 +139,7 @@ fn format_of(path: &str) -> Format {
 impl Reading<'_, '_> {
     fn decode(&mut self, path: &str, bytes: Vec<u8>) {
         let id = match source::decode(bytes) {
-            Ok(text) => Some(self.sources.add(path, text)),
+            Ok(Decoded { text, first_byte }) => Some(self.sources.add_decoded(path, text, first_byte)),
             Err(Undecodable { reason, text, offset }) => {
                 let id = self.sources.add(path, text);
                 let end = self.sources.file(id).text.len() as u32;

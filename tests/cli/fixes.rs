@@ -132,6 +132,14 @@ fn a_number_in_quotes_loses_them() {
 }
 
 #[test]
+fn the_bytes_of_a_correction_count_a_byte_order_mark() {
+    assert_eq!(
+        idl("\u{feff}@trafic_anomaly_monitor({}) record R { int a; }"),
+        "\u{feff}@traffic_anomaly_monitor({}) record R { int a; }"
+    );
+}
+
+#[test]
 fn a_trailing_comma_and_a_wrong_quote_are_corrected() {
     assert_eq!(idl("enum E { A, B, }"), "enum E { A, B }");
     assert_eq!(idl("@meta('x') record R { int a; }"), "@meta(\"x\") record R { int a; }");
