@@ -71,9 +71,9 @@ impl Members {
 }
 
 fn annotation(member: Member) -> Annotation {
-    let Member { key, key_span, value } = member;
-    let name_span = Span::new(key_span.file, key_span.start + 1, key_span.end.saturating_sub(1));
-    Annotation { name: key, name_span, span: key_span.to(value.span), value }
+    let Member { key, key_span, value, lost } = member;
+    let name_span = inside(key_span);
+    Annotation { name: key, name_span, span: key_span.to(value.span), value, lost: lost.map(inside) }
 }
 
 impl Reader {

@@ -151,7 +151,7 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
                 false => diagnostic,
             }));
         }
-        members.push(Member { key, key_span, value: value(cursor)? });
+        members.push(Member { key, key_span, value: value(cursor)?, lost: None });
         if cursor.eat(TokenKind::RBrace) {
             return Ok(Value::Object(without_repetitions(cursor, members)));
         }
@@ -191,7 +191,7 @@ fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Mem
                 let diagnostic = Diagnostic::at(Code::Lost, member.key_span, message, "this one counts")
                     .with_secondary(earlier.key_span, "this one is lost");
                 cursor.diagnostics.push(diagnostic);
-                *earlier = member;
+                *earlier = Member { lost: Some(earlier.key_span), ..member };
             }
             None => {
                 first.insert(member.key.clone(), kept.len());

@@ -65,6 +65,11 @@ fn a_record_annotation_on_a_field_goes_to_the_record() {
 }
 
 #[test]
+fn an_annotation_before_the_type_of_two_fields_goes_to_the_record_once() {
+    assert_eq!(idl("record R { @owner(\"x\") string a, b; }"), "@owner(\"x\")\nrecord R { string a, b; }");
+}
+
+#[test]
 fn a_field_annotation_inside_the_type_goes_to_the_field() {
     assert_eq!(
         idl("record R { @aggregate_metric({}) union { null, string } id; }"),

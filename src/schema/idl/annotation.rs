@@ -41,7 +41,7 @@ impl Parser<'_> {
             return Err(self.no_end(&value));
         }
         let span = self.cursor.span_from(start.start);
-        Ok(Annotation { name: name.text, name_span: name.span, value, span })
+        Ok(Annotation { name: name.text, name_span: name.span, value, span, lost: None })
     }
 
     #[cold]
