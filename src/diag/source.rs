@@ -61,6 +61,12 @@ impl SourceFile {
         Self { path, text, first_byte, line_starts }
     }
 
+    /// How the lines of this file end, as the first one tells.
+    pub fn newline(&self) -> &'static str {
+        let first = self.line_starts.get(1).and_then(|next| self.text.get(..*next as usize));
+        if first.is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" }
+    }
+
     /// The position of a byte offset; offsets past the end give the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
