@@ -97,6 +97,16 @@ impl<'a> Cursor<'a> {
         Span::new(self.file, end, end)
     }
 
+    /// What stands between the token last taken and the next one.
+    pub fn gap(&self) -> Span {
+        self.behind().to(Span { end: self.peek(0).start, ..self.behind() })
+    }
+
+    /// Whether the next token is the first one of its line.
+    pub fn is_first_of_line(&self) -> bool {
+        self.slice(self.gap()).contains('\n')
+    }
+
     /// How many braces opened since the token of index `from` are still open.
     pub fn open_braces(&self, from: usize) -> usize {
         let taken = self.tokens.get(from..self.at).unwrap_or_default();
@@ -171,9 +181,8 @@ impl<'a> Cursor<'a> {
     #[cold]
     pub fn missing(&mut self, token: &str, what: &str) -> Reported {
         let behind = self.behind();
-        let gap = self.text.get(behind.start as usize..self.peek(0).start as usize).unwrap_or_default();
         // On the same line, something else may be wrong than the missing token.
-        let sure = token == "," || gap.contains('\n') || self.at(TokenKind::RBrace);
+        let sure = token == "," || self.is_first_of_line() || self.at(TokenKind::RBrace);
         self.expected_with(what, |diagnostic| {
             let diagnostic = diagnostic.with_secondary(behind, format!("`{token}` is missing here"));
             if sure { diagnostic.with_fix(behind, token) } else { diagnostic }

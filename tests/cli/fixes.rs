@@ -137,6 +137,23 @@ fn a_number_in_quotes_loses_them() {
 }
 
 #[test]
+fn an_annotation_behind_its_name_moves_before_it() {
+    assert_eq!(
+        idl("record R { string id @aggregate_metric({}); }"),
+        "record R { string @aggregate_metric({}) id; }"
+    );
+    assert_eq!(idl("record R @owner(\"x\") { int a; }"), "@owner(\"x\") record R { int a; }");
+}
+
+#[test]
+fn corrections_keep_the_line_ends_of_a_file() {
+    assert_eq!(
+        idl("@owner(\"x\")\r\nenum E { A }\r\n\r\nrecord R {\r\n  E e;\r\n}\r\n"),
+        "enum E { A }\r\n\r\n@owner(\"x\")\r\nrecord R {\r\n  E e;\r\n}\r\n"
+    );
+}
+
+#[test]
 fn the_bytes_of_a_correction_count_a_byte_order_mark() {
     assert_eq!(
         idl("\u{feff}@trafic_anomaly_monitor({}) record R { int a; }"),

@@ -20,7 +20,8 @@ impl Parser<'_> {
         let keyword = self.cursor.word(0);
         let first = annotations.first().map_or_else(|| self.cursor.here(), |annotation| annotation.span);
         let target = if keyword == "enum" { Target::Enum } else { Target::Named };
-        self.cursor.bump();
+        let at = self.cursor.bump().start;
+        self.late_annotations(at, Some(keyword))?;
         let attached = attach(annotations, target, &mut self.cursor.diagnostics);
         let name = self.name(match keyword {
             "record" => "the name of the record",
@@ -28,6 +29,7 @@ impl Parser<'_> {
             "enum" => "the name of the enum",
             _ => "the name of the fixed",
         })?;
+        self.late_annotations(at, Some(keyword))?;
         let Attached { namespace, aliases, mut properties, .. } = attached;
         let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
@@ -131,7 +133,7 @@ impl Parser<'_> {
         }
         let symbols: Vec<String> = symbols.into_iter().map(|symbol| symbol.text).collect();
         if !self.cursor.eat(TokenKind::Equals) {
-            self.stray_semicolon("enum without a default");
+            self.stray_semicolon("an enum without a default");
             return Ok((Body::Enum { symbols, default: None }, false));
         }
         let default = self.name("the default symbol")?;
@@ -164,7 +166,7 @@ impl Parser<'_> {
         let mut broken = false;
         loop {
             if self.cursor.eat(TokenKind::RBrace) {
-                self.stray_semicolon(keyword);
+                self.stray_semicolon(if keyword == "error" { "an error" } else { "a record" });
                 break;
             }
             if self.cursor.at(TokenKind::End) {
@@ -173,7 +175,7 @@ impl Parser<'_> {
                 break;
             }
             let start = self.cursor.index();
-            let result = self.annotations().and_then(|annotations| match self.is_declaration() {
+            let result = self.leading_annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
                     self.nested_declaration(start, annotations, self.cursor.span(open))?;
                     broken = true;
@@ -262,7 +264,9 @@ impl Parser<'_> {
                 self.misplaced_in(&schema, None, Place::InnerType, subject);
             }
             first = false;
+            self.late_annotations(field.name_span.start, None)?;
             field.default = self.default()?;
+            self.late_annotations(field.name_span.start, None)?;
             let known = self.foreign_default(&field)?;
             if !known {
                 fields.push(field);

@@ -47,6 +47,21 @@ fn a_fix_makes_a_valid_file_of_a_mistaken_one() {
         ("record R { datetime a; timestamp-millis b; }", "record R { timestamp_ms a; timestamp_ms b; }"),
         ("record R { time-micros a; }", "record R { @logicalType(\"time-micros\") long a; }"),
         ("record Customer { } record R { Custmer a; }", "record Customer { } record R { Customer a; }"),
+        ("record R {\n  int a\n  int b\n  int c;\n}", "record R {\n  int a;\n  int b;\n  int c;\n}"),
+        ("record R { int @x(1) a @y(2) = 0; }", "record R { int @x(1) @y(2) a = 0; }"),
+        ("record R { int a = 0 @y(2), b; }", "record R { int @y(2) a = 0, b; }"),
+        ("record @x(1) R { int a; }", "@x(1) record R { int a; }"),
+        ("@w(0) enum E @x(1) @y(2) { A }", "@w(0) @x(1) @y(2) enum E { A }"),
+        (
+            "namespace(\"n\") protocol P { owner(\"x\") record R { }\n}",
+            "@namespace(\"n\") protocol P { @owner(\"x\") record R { }\n}",
+        ),
+        ("record R { meta({}) int a; }", "record R { @meta({}) int a; }"),
+        ("@x = \"y\" record R { }", "@x(\"y\") record R { }"),
+        ("@x({})\nrecord R { int a }", "@x({})\nrecord R { int a; }"),
+        ("@x({}\nrecord R { }", "@x({})\nrecord R { }"),
+        ("@x({a: 1, b.c: [2 3,],}) record R { }", "@x({\"a\": 1, \"b.c\": [2, 3]}) record R { }"),
+        ("@x({\"a\": 1 \"b\": {c = 2}}) record R { }", "@x({\"a\": 1, \"b\": {\"c\" : 2}}) record R { }"),
     ] {
         let outcome = parse(text);
         assert_eq!(parse(result).lines(), [""; 0], "{result}");
@@ -106,6 +121,21 @@ fn a_habit_is_one_error_that_says_how_avro_writes_it() {
             "record R { a: int; int b; }",
             "1:13 BW0001 expected the name of a field, found `:`",
             "the type comes first, as in `int count;`",
+        ),
+        (
+            "protocol P { namespace a.b; record R { int a; } }",
+            "1:14 BW0001 inside a protocol there is no `namespace` line",
+            "write `@namespace(\"a.b\")` before `protocol`",
+        ),
+        (
+            "record R { int `my-name`; int b; }",
+            "1:16 BW0001 `my-name` is not a valid name, not even in backticks",
+            "a name has letters, digits and `_` only",
+        ),
+        (
+            "type R = record { int a; }",
+            "1:1 BW0001 expected a declaration or an import, found `type`",
+            "did you mean `record`?",
         ),
         ("record R { Q q; }", "1:12 BW0004 there is no type `Q`", "declare it, or import the file that does"),
     ] {
