@@ -65,6 +65,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Goes back to a token taken before.
+    pub fn back_to(&mut self, index: usize) {
+        self.at = self.at.min(index);
+    }
+
     /// Takes the next token.
     pub fn bump(&mut self) -> Token {
         let token = self.peek(0);

@@ -92,8 +92,12 @@ pub(super) fn string(cursor: &mut Cursor<'_>) -> Result<(String, Span), Reported
         Err(range) => {
             let escape = raw.get(range.clone()).unwrap_or_default();
             let message = format!("`{escape}` is not an escape");
-            let diagnostic = Diagnostic::at(Code::Syntax, inside(range.start, range.end), message, "")
-                .with_help("a backslash itself is written `\\\\`");
+            let help = match escape {
+                "\\u" => "four hexadecimal digits follow `\\u`",
+                _ => "a backslash itself is written `\\\\`",
+            };
+            let diagnostic =
+                Diagnostic::at(Code::Syntax, inside(range.start, range.end), message, "").with_help(help);
             Err(cursor.report(diagnostic))
         }
     }

@@ -419,6 +419,7 @@ impl Lexer<'_> {
         let error = self.error(start, end, format!("{name} has no meaning here"));
         match first {
             c if c.is_whitespace() || c == '\u{b}' => error.helps.push("use an ordinary blank".into()),
+            '|' => error.helps.push("one of several types is written `union { null, string }`".into()),
             '#' => error.helps.push("a comment starts with `//`".into()),
             '`' => error.helps.push("end the name with a backtick too".into()),
             '-' | '+' => error.helps.push("a sign stands directly before the digits of a number".into()),

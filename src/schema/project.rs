@@ -246,7 +246,11 @@ impl Reading<'_, '_> {
         }
         let message = format!("there is no file `{path}` to import");
         let help = format!("looked for {}", tried.join(", "));
-        self.project.diagnostics.push(Diagnostic::at(Code::Import, span, message, "").with_help(help));
+        let mut diagnostic = Diagnostic::at(Code::Import, span, message, "").with_help(help);
+        if !path.rsplit('/').next().unwrap_or_default().contains('.') {
+            diagnostic = diagnostic.with_help("the extension is part of the path, as in `common.avdl`");
+        }
+        self.project.diagnostics.push(diagnostic);
         None
     }
 }

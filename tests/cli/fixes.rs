@@ -162,6 +162,11 @@ fn the_bytes_of_a_correction_count_a_byte_order_mark() {
 }
 
 #[test]
+fn a_priority_loses_its_quotes_too() {
+    assert_eq!(idl("@priority(\"P2\") record R { int a; }"), "@priority(2) record R { int a; }");
+}
+
+#[test]
 fn a_trailing_comma_and_a_wrong_quote_are_corrected() {
     assert_eq!(idl("enum E { A, B, }"), "enum E { A, B }");
     assert_eq!(idl("@meta('x') record R { int a; }"), "@meta(\"x\") record R { int a; }");

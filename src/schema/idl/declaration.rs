@@ -115,7 +115,7 @@ impl Parser<'_> {
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
                 // Two symbols side by side lack a comma and nothing else.
                 if !self.cursor.at(TokenKind::Ident) {
-                    let value = self.cursor.at(TokenKind::Equals);
+                    let value = matches!(self.cursor.kind(0), TokenKind::Equals | TokenKind::LParen);
                     return Err(self.cursor.expected_with("`,` or `}`", |diagnostic| match value {
                         true => diagnostic.with_help("symbols have no values"),
                         false => diagnostic,
@@ -247,10 +247,10 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         fields: &mut Vec<Field>,
     ) -> Result<(), Reported> {
-        let optional = self.optional_word();
+        let foreign = self.foreign_word();
         let mut schema = self.plain_type()?;
-        if let Some(word) = optional {
-            self.no_optional(word, &schema);
+        if let Some(word) = foreign {
+            self.no_foreign_word(word, &schema);
         }
         self.annotate(&mut schema, annotations);
         let schema = Arc::new(schema);
@@ -258,7 +258,17 @@ impl Parser<'_> {
         let mut first = true;
         let mut comma: Option<Span> = None;
         loop {
+            let start = self.cursor.index();
             let mut field = self.variable(&schema, doc.as_deref(), "the name of a field")?;
+            if let Some(comma) = comma
+                && self.is_behind_type()
+            {
+                // What was taken for a name is the type of the next field.
+                self.comma_for_semicolon(comma);
+                self.cursor.back_to(start);
+                return Ok(());
+            }
+            self.question_behind_name(&schema);
             if first && !matches!(schema.kind, Kind::Primitive(..) | Kind::Reference(_)) {
                 let subject = Some((field.name.as_str(), field.name_span));
                 self.misplaced_in(&schema, None, Place::InnerType, subject);
@@ -271,14 +281,14 @@ impl Parser<'_> {
             if !known {
                 fields.push(field);
             }
-            if let Some(comma) = comma
-                && self.cursor.at(TokenKind::Ident)
-            {
-                return Err(self.comma_for_semicolon(comma));
-            }
-            comma = Some(self.cursor.here());
+            let here = self.cursor.here();
+            comma = Some(here);
             if !self.cursor.eat(TokenKind::Comma) {
                 break;
+            }
+            if self.cursor.at(TokenKind::RBrace) {
+                self.comma_for_semicolon(here);
+                return Ok(());
             }
         }
         self.semicolon("the field")
@@ -301,13 +311,13 @@ impl Parser<'_> {
                     let diagnostic = diagnostic.with_secondary(schema.span, "this is taken for the type");
                     match kind {
                         TokenKind::Colon => diagnostic.with_help("the type comes first, as in `int count;`"),
+                        TokenKind::LBracket => diagnostic.with_help("a list is written `array<…>`"),
                         _ => diagnostic,
                     }
                 }));
             }
         };
         self.simple_name(&name);
-        self.question_behind_name(schema);
         Ok(Field {
             name: name.text,
             name_span: name.span,

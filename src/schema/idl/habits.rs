@@ -32,9 +32,22 @@ impl Parser<'_> {
         Diagnostic::at(Code::Syntax, span, message, "").with_help(help)
     }
 
-    /// Takes `optional` and the like before a type.
-    pub(super) fn optional_word(&mut self) -> Option<Token> {
-        let known = matches!(self.cursor.word(0), "optional" | "nullable" | "required");
+    /// Takes `optional`, `public` and the like before a type.
+    pub(super) fn foreign_word(&mut self) -> Option<Token> {
+        let known = matches!(
+            self.cursor.word(0),
+            "optional"
+                | "nullable"
+                | "required"
+                | "repeated"
+                | "public"
+                | "protected"
+                | "private"
+                | "static"
+                | "final"
+                | "const"
+                | "readonly"
+        );
         let type_and_name = self.cursor.kind(1) == TokenKind::Ident
             && matches!(
                 self.cursor.kind(2),
@@ -49,7 +62,7 @@ impl Parser<'_> {
 
     /// Complains about such a word, now that its type is known.
     #[cold]
-    pub(super) fn no_optional(&mut self, word: Token, schema: &Type) {
+    pub(super) fn no_foreign_word(&mut self, word: Token, schema: &Type) {
         let (span, text) = (self.cursor.span(word), self.cursor.text(word));
         let before = Span::new(span.file, span.start, schema.span.start);
         let behind = Span::new(span.file, schema.span.end, schema.span.end);
@@ -59,6 +72,13 @@ impl Parser<'_> {
             _ if text == "required" => self
                 .habit(span, message, "remove it: a field is required unless its type allows null")
                 .with_fix(before, ""),
+            _ if text == "repeated" => self
+                .habit(span, message, format!("write `array<{written}>`"))
+                .with_fix(before, "array<")
+                .with_fix(behind, ">"),
+            _ if !matches!(text, "optional" | "nullable") => {
+                self.habit(span, message, "remove it").with_fix(before, "")
+            }
             Kind::Primitive(..) | Kind::Reference(_) => self
                 .habit(span, message, format!("write `{written}?`"))
                 .with_fix(before, "")
@@ -132,6 +152,15 @@ impl Parser<'_> {
             json::value(&mut self.cursor)?;
         }
         Ok(false)
+    }
+
+    /// Whether the name last taken can only be a type.
+    pub(super) fn is_behind_type(&self) -> bool {
+        match self.cursor.kind(0) {
+            TokenKind::Question => self.cursor.kind(1) == TokenKind::Ident,
+            TokenKind::Ident => self.cursor.word(0) != "default",
+            kind => matches!(kind, TokenKind::Less | TokenKind::LBrace | TokenKind::LParen),
+        }
     }
 
     /// `int a, int b;`: a comma where the field ends.
@@ -208,6 +237,7 @@ impl Parser<'_> {
         let word = self.cursor.word(0);
         let fits = self.cursor.kind(1) == TokenKind::Ident && self.cursor.kind(2) == TokenKind::LBrace;
         let json = matches!(self.cursor.kind(0), TokenKind::LBrace | TokenKind::LBracket);
+        let message = self.cursor.kind(1) == TokenKind::Ident && self.cursor.kind(2) == TokenKind::LParen;
         self.cursor.expected_with(what, |diagnostic| match word {
             "protocol" => {
                 diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
@@ -215,6 +245,7 @@ impl Parser<'_> {
             "namespace" | "schema" => {
                 diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
             }
+            _ if message => diagnostic.with_help("messages stand inside the braces of a protocol"),
             _ if json => diagnostic.with_help("schemas in JSON stand in .avsc and .avpr files"),
             _ => with_keyword(diagnostic, word, fits),
         })

@@ -99,6 +99,7 @@ impl Parser<'_> {
             let schema = Arc::new(self.any_type()?);
             let doc = self.doc(start);
             let mut parameter = self.variable(&schema, doc.as_deref(), "the name of a parameter")?;
+            self.question_behind_name(&schema);
             let subject = Some((parameter.name.as_str(), parameter.name_span));
             self.misplace(&parameter.properties, Place::Parameter, subject);
             self.misplaced_in(&schema, Some(Place::Parameter), Place::Parameter, subject);
