@@ -50,6 +50,16 @@ pub struct SourceFile {
     /// then bytes of `text` are not bytes of the file.
     pub first_byte: Option<u32>,
     line_starts: Vec<u32>,
+    /// How many characters start before each block, so that a column in a long line needs no search.
+    characters_before: Vec<u32>,
+}
+
+/// The bytes of a block of [`SourceFile::characters_before`].
+const BLOCK: usize = 1024;
+
+/// How many characters start in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> u32 {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u32
 }
 
 impl SourceFile {
@@ -58,7 +68,13 @@ impl SourceFile {
         let line_starts = std::iter::once(0)
             .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
             .collect();
-        Self { path, text, first_byte, line_starts }
+        let mut characters_before = vec![0];
+        let mut sum = 0;
+        for block in text.as_bytes().chunks(BLOCK) {
+            sum += characters(block);
+            characters_before.push(sum);
+        }
+        Self { path, text, first_byte, line_starts, characters_before }
     }
 
     /// How the lines of this file end, as the first one tells.
@@ -72,8 +88,13 @@ impl SourceFile {
         let offset = (offset as usize).min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start as usize <= offset) - 1;
         let start = self.line_starts[line] as usize;
-        let column = self.text.get(start..offset).map_or(0, |s| s.chars().count());
-        Position { line: line as u32 + 1, column: column as u32 + 1 }
+        let column = self.characters_before(offset) - self.characters_before(start);
+        Position { line: line as u32 + 1, column: column + 1 }
+    }
+
+    fn characters_before(&self, offset: usize) -> u32 {
+        let block = offset / BLOCK;
+        self.characters_before[block] + characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 }
 
@@ -135,6 +156,14 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_in_a_long_line_count_all_its_characters() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.avdl", format!("x\n{}", "äb".repeat(5000)));
+        assert_eq!(sources.file(file).position(2 + 3 * 4000), Position { line: 2, column: 8001 });
+        assert_eq!(sources.file(file).position(u32::MAX), Position { line: 2, column: 10_001 });
+    }
 
     #[test]
     fn positions_count_lines_and_characters_from_one() {
