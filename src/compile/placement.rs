@@ -1,6 +1,6 @@
 //! Annotations at places where they have no effect, and names that are most likely mistyped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::catalog::{Builds, Catalog, MODIFIERS, On};
 use crate::diag::{self, Code, Diagnostic, Sources, Span};
@@ -14,9 +14,10 @@ pub struct Placement<'a> {
 }
 
 impl Placement<'_> {
-    /// Reports what stands wrongly on a record, its protocol and its fields.
-    pub fn record(&self, record: &Record, out: &mut Vec<Diagnostic>) {
-        for annotation in record.protocol_annotations.iter() {
+    /// Reports what stands wrongly on a protocol.
+    pub fn protocol(&self, annotations: &[Annotation], out: &mut Vec<Diagnostic>) {
+        self.duplicates(annotations, out);
+        for annotation in annotations {
             if self.catalog.kind(&annotation.name).is_some() {
                 let message = format!("`@{}` has no effect on a protocol", annotation.name);
                 out.push(
@@ -26,6 +27,10 @@ impl Placement<'_> {
             }
             unknown(self.catalog, annotation, out);
         }
+    }
+
+    /// Reports what stands wrongly on a record and its fields.
+    pub fn record(&self, record: &Record, out: &mut Vec<Diagnostic>) {
         self.duplicates(&record.annotations, out);
         for annotation in &record.annotations {
             if self.on(annotation) == Some(On::Field) {
@@ -38,10 +43,12 @@ impl Placement<'_> {
             }
             unknown(self.catalog, annotation, out);
         }
+        // An annotation before the type of several fields belongs to each of them, but stands there once.
+        let mut said = HashSet::new();
         for field in &record.fields {
             self.duplicates(field.all_annotations(), out);
             for annotation in field.all_annotations() {
-                if self.on(annotation) == Some(On::Record) {
+                if self.on(annotation) == Some(On::Record) && said.insert(annotation.span) {
                     let message = format!("`@{}` has no effect on a field", annotation.name);
                     let diagnostic = Diagnostic::at(Code::Misplaced, annotation.name_span, message, "")
                         .with_secondary(field.name_span, "this is a field")
@@ -100,7 +107,8 @@ impl Placement<'_> {
             if self.on(annotation).is_none() {
                 continue;
             }
-            let Some(first) = seen.iter().find(|first| first.name == annotation.name) else {
+            let first = seen.iter().find(|first| first.name == annotation.name);
+            let Some(first) = first.map(|first| first.name_span).or(annotation.lost) else {
                 seen.push(annotation);
                 continue;
             };
@@ -117,7 +125,7 @@ impl Placement<'_> {
                     format!("`@{}` is given twice", annotation.name),
                     "again here",
                 )
-                .with_secondary(first.name_span, "first here")
+                .with_secondary(first, "first here")
                 .with_help(help),
             );
         }

@@ -68,6 +68,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// Goes back to a token taken before.
+    pub fn back_to(&mut self, index: usize) {
+        self.at = self.at.min(index);
+    }
+
     /// Takes the next token.
     pub fn bump(&mut self) -> Token {
         let token = self.peek(0);
@@ -98,6 +103,16 @@ impl<'a> Cursor<'a> {
     pub fn behind(&self) -> Span {
         let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(0, |t| t.end);
         Span::new(self.file, end, end)
+    }
+
+    /// What stands between the token last taken and the next one.
+    pub fn gap(&self) -> Span {
+        self.behind().to(Span { end: self.peek(0).start, ..self.behind() })
+    }
+
+    /// Whether the next token is the first one of its line.
+    pub fn is_first_of_line(&self) -> bool {
+        self.slice(self.gap()).contains('\n')
     }
 
     /// How many braces opened since the token of index `from` are still open.
@@ -174,9 +189,8 @@ impl<'a> Cursor<'a> {
     #[cold]
     pub fn missing(&mut self, token: &str, what: &str) -> Reported {
         let behind = self.behind();
-        let gap = self.text.get(behind.start as usize..self.peek(0).start as usize).unwrap_or_default();
         // On the same line, something else may be wrong than the missing token.
-        let sure = token == "," || gap.contains('\n') || self.at(TokenKind::RBrace);
+        let sure = token == "," || self.is_first_of_line() || self.at(TokenKind::RBrace);
         self.expected_with(what, |diagnostic| {
             let diagnostic = diagnostic.with_secondary(behind, format!("`{token}` is missing here"));
             if sure { diagnostic.with_fix(behind, token) } else { diagnostic }
