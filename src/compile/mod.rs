@@ -49,7 +49,11 @@ pub fn compile<'a>(input: &Input<'a>, schemas: &'a SchemaSet) -> (DesiredGraph, 
     let mut out = Vec::new();
     let layers = Layers::new(input.catalog, &input.config.defaults, &input.environment.defaults, &mut out);
     let records: Vec<&Record> = schemas.records().collect();
-    let placement = Placement { catalog: input.catalog, sources: input.sources };
+    let placement = Placement {
+        catalog: input.catalog,
+        foreign: &input.config.foreign_annotations,
+        sources: input.sources,
+    };
     schemas.protocols().for_each(|annotations| placement.protocol(annotations, &mut out));
     placement.misplaced(schemas.misplaced(), &records, &mut out);
     let parts = in_parts(&records, |records| {
@@ -112,7 +116,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn record(&mut self, record: &Record) {
-        let placement = Placement { catalog: self.catalog, sources: self.sources };
+        let placement = Placement {
+            catalog: self.catalog,
+            foreign: &self.config.foreign_annotations,
+            sources: self.sources,
+        };
         placement.record(record, &mut self.out);
         let modifiers = Modifiers::default()
             .overlay(&record.protocol_annotations, &mut self.out)

@@ -9,6 +9,8 @@ use crate::schema::{Annotation, Field, Misplaced, Place, Record};
 /// Judges where annotations stand.
 pub struct Placement<'a> {
     pub catalog: &'a Catalog,
+    /// Annotations of others.
+    pub foreign: &'a [String],
     /// For corrections that move an annotation.
     pub sources: &'a Sources,
 }
@@ -25,7 +27,7 @@ impl Placement<'_> {
                         .with_help("put it on each record it is meant for"),
                 );
             }
-            unknown(self.catalog, annotation, out);
+            self.unknown(annotation, out);
         }
     }
 
@@ -41,7 +43,7 @@ impl Placement<'_> {
                         .with_help(field_help(record)),
                 );
             }
-            unknown(self.catalog, annotation, out);
+            self.unknown(annotation, out);
         }
         // An annotation before the type of several fields belongs to each of them, but stands there once.
         let mut said = HashSet::new();
@@ -55,7 +57,7 @@ impl Placement<'_> {
                         .with_help(format!("put it on the record `{}`", record.name()));
                     out.push(self.with_move(diagnostic, annotation, Target::Record(record)));
                 }
-                unknown(self.catalog, annotation, out);
+                self.unknown(annotation, out);
             }
         }
     }
@@ -66,7 +68,7 @@ impl Placement<'_> {
         for misplaced in misplaced {
             let annotation = &misplaced.annotation;
             let Some(on) = self.on(annotation) else {
-                unknown(self.catalog, annotation, out);
+                self.unknown(annotation, out);
                 continue;
             };
             let place = describe(misplaced.place);
@@ -127,6 +129,23 @@ impl Placement<'_> {
                 )
                 .with_secondary(first, "first here")
                 .with_help(help),
+            );
+        }
+    }
+
+    /// Reports a name that is most likely a mistyped one of ours.
+    fn unknown(&self, annotation: &Annotation, out: &mut Vec<Diagnostic>) {
+        let name = annotation.name.as_str();
+        if self.on(annotation).is_some() || self.foreign.iter().any(|foreign| foreign == name) {
+            return;
+        }
+        if let Some(meant) = self.catalog.closest(name) {
+            let message = format!("unknown annotation `@{name}`");
+            out.push(
+                Diagnostic::at(Code::UnknownAnnotation, annotation.name_span, message, "")
+                    .with_help(format!("did you mean `@{meant}`?"))
+                    .with_help("if it is meant for another tool: name it in `foreign_annotations` of bellwether.toml")
+                    .with_fix(annotation.name_span, meant),
             );
         }
     }
@@ -219,19 +238,4 @@ fn field_help(record: &Record) -> String {
 
 fn is_modifier(name: &str) -> bool {
     MODIFIERS.iter().any(|modifier| modifier.name == name)
-}
-
-fn unknown(catalog: &Catalog, annotation: &Annotation, out: &mut Vec<Diagnostic>) {
-    let name = annotation.name.as_str();
-    if catalog.kind(name).is_some() || is_modifier(name) {
-        return;
-    }
-    if let Some(meant) = catalog.closest(name) {
-        let message = format!("unknown annotation `@{name}`");
-        out.push(
-            Diagnostic::at(Code::UnknownAnnotation, annotation.name_span, message, "")
-                .with_help(format!("did you mean `@{meant}`?"))
-                .with_fix(annotation.name_span, meant),
-        );
-    }
 }
