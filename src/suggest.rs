@@ -12,9 +12,13 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     };
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let wanted = plain(name);
+    let length = wanted.chars().count();
+    // The distance is at least the difference in length, and takes the product of both lengths to find out.
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
+        .map(|candidate| (plain(candidate), candidate))
+        .filter(|(plain, _)| plain.chars().count().abs_diff(length) <= allowed)
+        .map(|(plain, candidate)| (strsim::damerau_levenshtein(&wanted, &plain), candidate))
         .filter(|(distance, candidate)| *distance <= allowed && *candidate != name)
         .min()
         .map(|(_, candidate)| candidate)
@@ -36,5 +40,12 @@ mod tests {
         );
         assert_eq!(closest("java_class", known), None);
         assert_eq!(closest("log", known), None);
+    }
+
+    #[test]
+    fn a_name_of_any_length_is_compared_with_those_of_about_its_length_only() {
+        let long = "a".repeat(100_000);
+        let longer = format!("{long}bbbb");
+        assert_eq!(closest(&long, [longer.as_str(), "owner"]), None);
     }
 }

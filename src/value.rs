@@ -42,6 +42,8 @@ pub struct Member {
     pub key_span: Span,
     /// The value.
     pub value: Node,
+    /// The bytes of the same key earlier in the object, whose value is lost.
+    pub lost: Option<Span>,
 }
 
 impl Node {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bellwether::diag::{Code, Sources, Span};
+use bellwether::render::{self, Page};
 use bellwether::schema::{
     Annotation, InputFile, LoadError, Loader, ParseOptions, Parsed, avro_json, parse_project,
 };
@@ -269,6 +270,23 @@ fn hostile_input_is_read_in_linear_time() {
     soon("keys", "a.avsc", format!("{{{keys}\"type\":\"int\"}}"));
     let branches: String = (0..n).map(|i| format!("T{i}, ")).collect();
     soon("branches", "a.avdl", format!("schema union {{ {branches} int }};"));
+}
+
+#[test]
+fn many_diagnostics_are_drawn_without_reading_the_file_for_each() {
+    let n = 5_000;
+    let text: String = (0..n).map(|i| format!("record R{i} {{\n  X{i} a;\n}}\n")).collect();
+    let (parsed, sources) = parse(vec![input("a.avdl", text)]);
+    assert_eq!(parsed.diagnostics.len(), n);
+    let start = Instant::now();
+    // A hundred are drawn at a time; here all of them, one hundred after the other.
+    let drawn: String = parsed
+        .diagnostics
+        .chunks(100)
+        .map(|part| render::diagnostics(part, &sources, &Page::PLAIN))
+        .collect();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(drawn.contains("a.avdl:14999:3"), "the last one has its line in the file");
 }
 
 #[test]

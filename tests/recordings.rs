@@ -86,7 +86,7 @@ fn compiled(sent: &Value) -> (DesiredGraph, Sources, Catalog, Config) {
         environment,
         sources: &sources,
     };
-    let (graph, diagnostics) = compile(&input, parsed.set.records(), parsed.set.misplaced());
+    let (graph, diagnostics) = compile(&input, &parsed.set);
     let errors: Vec<_> = diagnostics
         .iter()
         .chain(&parsed.diagnostics)

@@ -13,7 +13,7 @@ use bellwether::diag::Sources;
 use bellwether::project::{self, CONFIG_FILE};
 
 /// How many records a schema file has.
-const RECORDS_PER_FILE: usize = 20;
+pub const RECORDS_PER_FILE: usize = 20;
 /// Monitors of eight records in a row; see [`annotations`].
 const MONITORS_PER_EIGHT: usize = 20;
 
@@ -42,7 +42,7 @@ pub type Files = Vec<(String, String)>;
 pub fn write(root: &Path, monitors: usize, target: &str) -> Files {
     let _ = fs::remove_dir_all(root);
     fs::create_dir_all(root.join("schemas")).unwrap();
-    let files = idl_files(monitors);
+    let files = idl_files(monitors, RECORDS_PER_FILE);
     write_all(root, &files);
     write_config(root, target);
     files
@@ -82,10 +82,11 @@ fn write_config(root: &Path, target: &str) {
     fs::write(root.join(CONFIG_FILE), text).unwrap();
 }
 
-fn idl_files(monitors: usize) -> Files {
+/// The schema files of a repository, as IDL.
+pub fn idl_files(monitors: usize, records_per_file: usize) -> Files {
     let records = monitors * 8 / MONITORS_PER_EIGHT;
     let mut files = Files::new();
-    for (index, first) in (0..records).step_by(RECORDS_PER_FILE).enumerate() {
+    for (index, first) in (0..records).step_by(records_per_file).enumerate() {
         let area = AREAS[index % AREAS.len()];
         let mut text = format!(
             "/** Events of {area}, part {index}. They are sent by its services and read by the warehouse. */\n\
@@ -94,7 +95,7 @@ fn idl_files(monitors: usize) -> Files {
             index % 3 + 1,
             capital(area),
         );
-        for number in first..records.min(first + RECORDS_PER_FILE) {
+        for number in first..records.min(first + records_per_file) {
             record(&mut text, area, number);
         }
         text.push_str("}\n");

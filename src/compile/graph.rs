@@ -14,6 +14,9 @@ use crate::diag::{Code, Diagnostic};
 use crate::model::Address;
 use crate::suggest::closest;
 
+/// Whoever mistypes more addresses than this has another problem.
+const MAX_SUGGESTIONS: usize = 50;
+
 /// All resources that the schemas ask for. An edge leads from a resource to one that needs it.
 #[derive(Debug, Default)]
 pub struct DesiredGraph {
@@ -48,12 +51,16 @@ impl DesiredGraph {
 
     fn connect(&mut self, out: &mut Vec<Diagnostic>) {
         let mut edges = Vec::new();
+        let mut unknown = 0;
         for (address, &to) in &self.index {
             let node = &self.graph[to];
             for (needed, span) in &node.needs {
                 let Some(&from) = self.index.get(needed) else {
                     let message = format!("there is no monitor `{needed}`");
-                    let meant = closest(needed.as_str(), self.index.keys().map(Address::as_str));
+                    // Each search goes through all addresses.
+                    unknown += 1;
+                    let candidates = self.index.keys().filter(|_| unknown <= MAX_SUGGESTIONS);
+                    let meant = closest(needed.as_str(), candidates.map(Address::as_str));
                     let help = meant.map_or_else(
                         || "`<record>/<annotation>[:<id>]`; `bellwether graph` lists all, once this is mended".to_owned(),
                         |meant| format!("did you mean `{meant}`?"),

@@ -27,7 +27,7 @@ use crate::config::{Config, Environment};
 use crate::diag::{self, Code, Diagnostic, Sources, Span};
 use crate::model::Address;
 use crate::parallel::in_parts;
-use crate::schema::{Annotation, Field, Misplaced, Record};
+use crate::schema::{Annotation, Field, Record, SchemaSet};
 use crate::value::{Node as JsonNode, Value};
 
 /// What is compiled, for which environment.
@@ -45,16 +45,17 @@ pub struct Input<'a> {
 }
 
 /// Compiles all records. The graph is complete only if no diagnostic is an error.
-pub fn compile<'a>(
-    input: &Input<'a>,
-    records: impl IntoIterator<Item = &'a Record>,
-    misplaced: &[Misplaced],
-) -> (DesiredGraph, Vec<Diagnostic>) {
+pub fn compile<'a>(input: &Input<'a>, schemas: &'a SchemaSet) -> (DesiredGraph, Vec<Diagnostic>) {
     let mut out = Vec::new();
     let layers = Layers::new(input.catalog, &input.config.defaults, &input.environment.defaults, &mut out);
-    let records: Vec<&Record> = records.into_iter().collect();
-    let placement = Placement { catalog: input.catalog, sources: input.sources };
-    placement.misplaced(misplaced, &records, &mut out);
+    let records: Vec<&Record> = schemas.records().collect();
+    let placement = Placement {
+        catalog: input.catalog,
+        foreign: &input.config.foreign_annotations,
+        sources: input.sources,
+    };
+    schemas.protocols().for_each(|annotations| placement.protocol(annotations, &mut out));
+    placement.misplaced(schemas.misplaced(), &records, &mut out);
     let parts = in_parts(&records, |records| {
         let mut compiler = Compiler::new(input, &layers);
         for record in records {
@@ -115,7 +116,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn record(&mut self, record: &Record) {
-        let placement = Placement { catalog: self.catalog, sources: self.sources };
+        let placement = Placement {
+            catalog: self.catalog,
+            foreign: &self.config.foreign_annotations,
+            sources: self.sources,
+        };
         placement.record(record, &mut self.out);
         let modifiers = Modifiers::default()
             .overlay(&record.protocol_annotations, &mut self.out)

@@ -47,7 +47,12 @@ impl Modifiers {
             };
             if let Err((code, span, remark)) = result {
                 let message = format!("the value of `@{}` is not right", annotation.name);
-                out.push(Diagnostic::at(code, span, message, remark));
+                let mut diagnostic = Diagnostic::at(code, span, message, remark);
+                if let Some(number) = quoted_priority(annotation) {
+                    diagnostic =
+                        diagnostic.with_help(format!("did you mean `{number}`?")).with_fix(span, number);
+                }
+                out.push(diagnostic);
             }
         }
         modifiers
@@ -79,6 +84,13 @@ fn handles(node: &Node) -> Result<Vec<String>, Refused> {
         }
     }
     Ok(handles)
+}
+
+/// The number that a text such as `"2"` or `"P2"` means as a priority.
+fn quoted_priority(annotation: &Annotation) -> Option<&str> {
+    let text = annotation.value.as_str().filter(|_| annotation.name == "priority")?;
+    let number = text.strip_prefix(['P', 'p']).unwrap_or(text);
+    matches!(number, "1" | "2" | "3" | "4" | "5").then_some(number)
 }
 
 fn priority(node: &Node) -> Result<i64, Refused> {

@@ -58,7 +58,7 @@ impl Layers {
 }
 
 fn set_members(kind: &Kind, members: &[Member], layer: SetBy, set: &mut Set, out: &mut Vec<Diagnostic>) {
-    for (index, member) in members.iter().enumerate() {
+    for member in members {
         if member.key == "id" && layer == SetBy::Annotation {
             continue;
         }
@@ -66,14 +66,6 @@ fn set_members(kind: &Kind, members: &[Member], layer: SetBy, set: &mut Set, out
             out.push(unknown(kind, member));
             continue;
         };
-        if let Some(first) = members[..index].iter().find(|other| other.key == member.key) {
-            let message = format!("`{}` is given twice", member.key);
-            out.push(
-                Diagnostic::at(Code::AnnotationValue, member.key_span, message, "again here")
-                    .with_secondary(first.key_span, "first here"),
-            );
-            continue;
-        }
         match parameter.check(&member.value) {
             Ok(value) => {
                 let span = member.value.span;

@@ -1,6 +1,6 @@
 //! Annotations at places where they have no effect, and names that are most likely mistyped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::catalog::{Builds, Catalog, MODIFIERS, On};
 use crate::diag::{self, Code, Diagnostic, Sources, Span};
@@ -9,14 +9,17 @@ use crate::schema::{Annotation, Field, Misplaced, Place, Record};
 /// Judges where annotations stand.
 pub struct Placement<'a> {
     pub catalog: &'a Catalog,
+    /// Annotations of others.
+    pub foreign: &'a [String],
     /// For corrections that move an annotation.
     pub sources: &'a Sources,
 }
 
 impl Placement<'_> {
-    /// Reports what stands wrongly on a record, its protocol and its fields.
-    pub fn record(&self, record: &Record, out: &mut Vec<Diagnostic>) {
-        for annotation in record.protocol_annotations.iter() {
+    /// Reports what stands wrongly on a protocol.
+    pub fn protocol(&self, annotations: &[Annotation], out: &mut Vec<Diagnostic>) {
+        self.duplicates(annotations, out);
+        for annotation in annotations {
             if self.catalog.kind(&annotation.name).is_some() {
                 let message = format!("`@{}` has no effect on a protocol", annotation.name);
                 out.push(
@@ -24,8 +27,12 @@ impl Placement<'_> {
                         .with_help("put it on each record it is meant for"),
                 );
             }
-            unknown(self.catalog, annotation, out);
+            self.unknown(annotation, out);
         }
+    }
+
+    /// Reports what stands wrongly on a record and its fields.
+    pub fn record(&self, record: &Record, out: &mut Vec<Diagnostic>) {
         self.duplicates(&record.annotations, out);
         for annotation in &record.annotations {
             if self.on(annotation) == Some(On::Field) {
@@ -36,19 +43,21 @@ impl Placement<'_> {
                         .with_help(field_help(record)),
                 );
             }
-            unknown(self.catalog, annotation, out);
+            self.unknown(annotation, out);
         }
+        // An annotation before the type of several fields belongs to each of them, but stands there once.
+        let mut said = HashSet::new();
         for field in &record.fields {
             self.duplicates(field.all_annotations(), out);
             for annotation in field.all_annotations() {
-                if self.on(annotation) == Some(On::Record) {
+                if self.on(annotation) == Some(On::Record) && said.insert(annotation.span) {
                     let message = format!("`@{}` has no effect on a field", annotation.name);
                     let diagnostic = Diagnostic::at(Code::Misplaced, annotation.name_span, message, "")
                         .with_secondary(field.name_span, "this is a field")
                         .with_help(format!("put it on the record `{}`", record.name()));
                     out.push(self.with_move(diagnostic, annotation, Target::Record(record)));
                 }
-                unknown(self.catalog, annotation, out);
+                self.unknown(annotation, out);
             }
         }
     }
@@ -59,7 +68,7 @@ impl Placement<'_> {
         for misplaced in misplaced {
             let annotation = &misplaced.annotation;
             let Some(on) = self.on(annotation) else {
-                unknown(self.catalog, annotation, out);
+                self.unknown(annotation, out);
                 continue;
             };
             let place = describe(misplaced.place);
@@ -100,7 +109,8 @@ impl Placement<'_> {
             if self.on(annotation).is_none() {
                 continue;
             }
-            let Some(first) = seen.iter().find(|first| first.name == annotation.name) else {
+            let first = seen.iter().find(|first| first.name == annotation.name);
+            let Some(first) = first.map(|first| first.name_span).or(annotation.lost) else {
                 seen.push(annotation);
                 continue;
             };
@@ -117,8 +127,25 @@ impl Placement<'_> {
                     format!("`@{}` is given twice", annotation.name),
                     "again here",
                 )
-                .with_secondary(first.name_span, "first here")
+                .with_secondary(first, "first here")
                 .with_help(help),
+            );
+        }
+    }
+
+    /// Reports a name that is most likely a mistyped one of ours.
+    fn unknown(&self, annotation: &Annotation, out: &mut Vec<Diagnostic>) {
+        let name = annotation.name.as_str();
+        if self.on(annotation).is_some() || self.foreign.iter().any(|foreign| foreign == name) {
+            return;
+        }
+        if let Some(meant) = self.catalog.closest(name) {
+            let message = format!("unknown annotation `@{name}`");
+            out.push(
+                Diagnostic::at(Code::UnknownAnnotation, annotation.name_span, message, "")
+                    .with_help(format!("did you mean `@{meant}`?"))
+                    .with_help("if it is meant for another tool: name it in `foreign_annotations` of bellwether.toml")
+                    .with_fix(annotation.name_span, meant),
             );
         }
     }
@@ -211,19 +238,4 @@ fn field_help(record: &Record) -> String {
 
 fn is_modifier(name: &str) -> bool {
     MODIFIERS.iter().any(|modifier| modifier.name == name)
-}
-
-fn unknown(catalog: &Catalog, annotation: &Annotation, out: &mut Vec<Diagnostic>) {
-    let name = annotation.name.as_str();
-    if catalog.kind(name).is_some() || is_modifier(name) {
-        return;
-    }
-    if let Some(meant) = catalog.closest(name) {
-        let message = format!("unknown annotation `@{name}`");
-        out.push(
-            Diagnostic::at(Code::UnknownAnnotation, annotation.name_span, message, "")
-                .with_help(format!("did you mean `@{meant}`?"))
-                .with_fix(annotation.name_span, meant),
-        );
-    }
 }

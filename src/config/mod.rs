@@ -20,6 +20,8 @@ pub struct Config {
     pub imports: Vec<String>,
     /// Glob patterns of the repository's own catalog files.
     pub catalog: Vec<String>,
+    /// Annotations of others, whose names may look like a mistyped one of ours.
+    pub foreign_annotations: Vec<String>,
     /// The environment used without `--env`.
     pub default_environment: Option<String>,
     /// The directory of the snapshot, relative to the project.
@@ -162,6 +164,7 @@ impl Config {
             }),
             imports: table.strings("imports", &mut out).unwrap_or_else(|| vec!["schemas".to_owned()]),
             catalog: table.strings("catalog", &mut out).unwrap_or_else(|| vec!["monitors/*.toml".to_owned()]),
+            foreign_annotations: table.strings("foreign_annotations", &mut out).unwrap_or_default(),
             default_environment: table.string("default_environment", &mut out),
             state_path: state_path(&mut table, &mut out),
             metrics: metrics(&mut table, &mut out),

@@ -41,6 +41,7 @@ fn object(file: FileId, table: &DeTable<'_>) -> Value {
         key: key.get_ref().to_string(),
         key_span: span_of(file, &key.span()),
         value: node(file, value),
+        lost: None,
     });
     Value::Object(members.collect())
 }

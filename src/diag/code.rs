@@ -60,7 +60,7 @@ codes! {
     Lost = "BW0010", Warning, "Avro drops or ignores what is written here",
         "Avro's own tools accept this without a word and lose it, or keep only the last of several.";
     UnknownAnnotation = "BW0101", Error, "an unknown annotation that looks like a known one",
-        "Annotations that bellwether does not know are left alone, but this name is so close to a known one that it is most likely mistyped, and a mistyped monitor is a monitor that nobody gets.";
+        "Annotations that bellwether does not know are left alone, but this name is so close to a known one that it is most likely mistyped, and a mistyped monitor is a monitor that nobody gets. If it belongs to another tool, name it in `foreign_annotations` of bellwether.toml.";
     Misplaced = "BW0102", Error, "an annotation has no effect at this place",
         "Monitor annotations stand before a record, field annotations before a field's name, modifiers before a record or a protocol.";
     DuplicateAnnotation = "BW0103", Error, "an annotation is given twice",

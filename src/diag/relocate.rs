@@ -6,20 +6,20 @@ use super::{Edit, SourceFile, Span};
 /// the member whose value is the name at `name`. `None` where commas and comments leave no simple way, or the
 /// declaration is in another file.
 pub fn relocate(file: &SourceFile, from: Span, start: u32, name: Span) -> Option<Vec<Edit>> {
-    let text = &*file.text;
+    let (text, newline) = (&*file.text, file.newline());
     let moved = text.get(from.start as usize..from.end as usize)?;
     if from.file != name.file || (from.start < name.end && name.start < from.end) {
         return None;
     }
     let (cut, at, inserted) = if moved.starts_with('@') {
         let inserted = match own_line(text, start as usize) {
-            Some(indent) => format!("{moved}\n{indent}"),
+            Some(indent) => format!("{moved}{newline}{indent}"),
             None => format!("{moved} "),
         };
         (cut(text, from), start, inserted)
     } else {
         let inserted = match own_line(text, member_start(text, name)?) {
-            Some(indent) => format!(",\n{indent}{moved}"),
+            Some(indent) => format!(",{newline}{indent}{moved}"),
             None => format!(", {moved}"),
         };
         (cut_member(text, from)?, name.end + 1, inserted)
@@ -113,7 +113,7 @@ mod tests {
         );
         assert_eq!(
             moved("enum E @a(1)\r\nrecord", "@a(1)", "record").as_deref(),
-            Some("enum E\r\n@a(1)\nrecord")
+            Some("enum E\r\n@a(1)\r\nrecord")
         );
     }
 

@@ -1,6 +1,7 @@
 //! Source files held in memory, and positions in them.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// Names one file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,25 +47,83 @@ pub struct SourceFile {
     pub path: String,
     /// The content, decoded to UTF-8.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    /// The byte of the file where `text` starts, behind a byte order mark. `None` if the file is not UTF-8:
+    /// then bytes of `text` are not bytes of the file.
+    pub first_byte: Option<u32>,
+    /// Made when first needed: most files have nothing to say about them.
+    index: OnceLock<Index>,
+}
+
+/// Where lines and characters start.
+#[derive(Debug, Clone)]
+struct Index {
+    lines: Vec<u32>,
+    /// How many characters start before each block, so that a column in a long line needs no search.
+    characters: Vec<u32>,
+}
+
+/// The bytes of a block of [`Index::characters`].
+const BLOCK: usize = 1024;
+
+/// How many characters start in these bytes of UTF-8.
+fn characters(bytes: &[u8]) -> u32 {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u32
+}
+
+impl Index {
+    fn new(text: &str) -> Self {
+        // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1)).collect();
+        let blocks = text.as_bytes().chunks(BLOCK).scan(0, |sum, block| {
+            *sum += characters(block);
+            Some(*sum)
+        });
+        Self { lines, characters: std::iter::once(0).chain(blocks).collect() }
+    }
 }
 
 impl SourceFile {
-    fn new(path: String, text: Arc<str>) -> Self {
-        // Files above 4 GiB are refused before they get here (`project::files` caps a file's size).
-        let line_starts = std::iter::once(0)
-            .chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1))
-            .collect();
-        Self { path, text, line_starts }
+    fn new(path: String, text: Arc<str>, first_byte: Option<u32>) -> Self {
+        Self { path, text, first_byte, index: OnceLock::new() }
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::new(&self.text))
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        &self.index().lines
+    }
+
+    /// How the lines of this file end, as the first one tells.
+    pub fn newline(&self) -> &'static str {
+        let first = self.text.find('\n').and_then(|at| self.text.get(..at));
+        if first.is_some_and(|line| line.ends_with('\r')) { "\r\n" } else { "\n" }
     }
 
     /// The position of a byte offset; offsets past the end give the end.
     pub fn position(&self, offset: u32) -> Position {
         let offset = (offset as usize).min(self.text.len());
-        let line = self.line_starts.partition_point(|start| *start as usize <= offset) - 1;
-        let start = self.line_starts[line] as usize;
-        let column = self.text.get(start..offset).map_or(0, |s| s.chars().count());
-        Position { line: line as u32 + 1, column: column as u32 + 1 }
+        let line_starts = self.line_starts();
+        let line = line_starts.partition_point(|start| *start as usize <= offset) - 1;
+        let start = line_starts[line] as usize;
+        let column = self.characters_before(offset) - self.characters_before(start);
+        Position { line: line as u32 + 1, column: column + 1 }
+    }
+
+    fn characters_before(&self, offset: usize) -> u32 {
+        let block = offset / BLOCK;
+        self.index().characters[block] + characters(&self.text.as_bytes()[block * BLOCK..offset])
+    }
+
+    /// The lines of `start..end` and one on either side: their bytes, and the number of the first.
+    pub fn lines_around(&self, start: u32, end: u32) -> (Range<usize>, usize) {
+        let starts = self.line_starts();
+        let line = |offset: u32| starts.partition_point(|line| *line <= offset).saturating_sub(1);
+        let first = line(start).saturating_sub(1);
+        let byte = |line: usize| starts.get(line).map_or(self.text.len(), |start| *start as usize);
+        (byte(first)..byte(line(end) + 2), first + 1)
     }
 }
 
@@ -75,10 +134,20 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a file and names it.
+    /// Adds a file whose bytes are `text`, and names it.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        self.add_decoded(path, text, Some(0))
+    }
+
+    /// Adds a file that was decoded to `text`; see [`SourceFile::first_byte`].
+    pub fn add_decoded(
+        &mut self,
+        path: impl Into<String>,
+        text: impl Into<Arc<str>>,
+        first_byte: Option<u32>,
+    ) -> FileId {
         let id = FileId(self.files.len() as u32);
-        self.files.push(SourceFile::new(path.into(), text.into()));
+        self.files.push(SourceFile::new(path.into(), text.into(), first_byte));
         id
     }
 
@@ -118,6 +187,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn positions_in_a_long_line_count_all_its_characters() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.avdl", format!("x\n{}", "äb".repeat(5000)));
+        assert_eq!(sources.file(file).position(2 + 3 * 4000), Position { line: 2, column: 8001 });
+        assert_eq!(sources.file(file).position(u32::MAX), Position { line: 2, column: 10_001 });
+    }
+
+    #[test]
     fn positions_count_lines_and_characters_from_one() {
         let mut sources = Sources::default();
         let file = sources.add("a.avdl", "ä b\nsecond");
@@ -126,5 +203,15 @@ mod tests {
         assert_eq!(at(3), Position { line: 1, column: 3 });
         assert_eq!(at(5), Position { line: 2, column: 1 });
         assert_eq!(at(999), Position { line: 2, column: 7 });
+    }
+
+    #[test]
+    fn lines_come_with_a_neighbour_on_either_side() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.avdl", "1\n2\n3\n4\n5\n");
+        let around = |start, end| sources.file(file).lines_around(start, end);
+        assert_eq!(around(4, 5), (2..8, 2));
+        assert_eq!(around(0, 1), (0..4, 1));
+        assert_eq!(around(10, 10), (8..10, 5));
     }
 }

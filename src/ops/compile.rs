@@ -1,9 +1,11 @@
 //! Everything that can be known offline: schemas, annotations, catalog, graph and budget.
 
+use std::collections::BTreeSet;
+
 use super::Failure;
 use crate::compile::{self, DesiredGraph, Input, ResourceKind};
 use crate::config::Environment;
-use crate::diag::{self, Code, Diagnostic, Span};
+use crate::diag::{self, Code, Diagnostic, Severity, Span};
 use crate::project::Project;
 
 /// A project compiled for one environment.
@@ -34,18 +36,18 @@ pub fn compile(project: &Project, name: &str, environment: &Environment) -> Resu
         environment,
         sources: &project.sources,
     };
-    let (graph, mut diagnostics) =
-        compile::compile(&input, project.schemas.records(), project.schemas.misplaced());
+    let (graph, mut diagnostics) = compile::compile(&input, &project.schemas);
     // What Avro loses is no news where it is an error already.
+    let place = |d: &Diagnostic| d.primary.as_ref().map(|label| label.span);
+    let errors: BTreeSet<Span> =
+        diagnostics.iter().filter(|d| d.severity() == Severity::Error).filter_map(place).collect();
     let is_said = |lost: &Diagnostic| {
-        let place = |d: &Diagnostic| d.primary.as_ref().map(|label| label.span);
-        let covers = |error: Span, lost: Span| {
-            error.file == lost.file && lost.start <= error.start && error.end <= lost.end
-        };
         lost.code == Code::Lost
-            && diagnostics
-                .iter()
-                .any(|d| matches!((place(d), place(lost)), (Some(e), Some(l)) if covers(e, l)))
+            && place(lost).is_some_and(|lost| {
+                let end = Span { start: lost.end, end: u32::MAX, ..lost };
+                let start = Span { end: lost.start, ..lost };
+                errors.range(start..end).any(|error| error.end <= lost.end)
+            })
     };
     let earlier: Vec<_> = project.diagnostics.iter().filter(|d| !is_said(d)).cloned().collect();
     diagnostics.extend(earlier);

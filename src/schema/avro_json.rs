@@ -64,6 +64,10 @@ impl Members {
         Some(self.members.remove(index))
     }
 
+    fn is_without(&self, key: &str) -> bool {
+        self.members.iter().all(|member| member.key != key)
+    }
+
     /// What remains and is not reserved.
     fn properties(self, target: Target) -> Vec<Annotation> {
         self.members.into_iter().filter(|member| !target.is_reserved(&member.key)).map(annotation).collect()
@@ -71,9 +75,9 @@ impl Members {
 }
 
 fn annotation(member: Member) -> Annotation {
-    let Member { key, key_span, value } = member;
-    let name_span = Span::new(key_span.file, key_span.start + 1, key_span.end.saturating_sub(1));
-    Annotation { name: key, name_span, span: key_span.to(value.span), value }
+    let Member { key, key_span, value, lost } = member;
+    let name_span = inside(key_span);
+    Annotation { name: key, name_span, span: key_span.to(value.span), value, lost: lost.map(inside) }
 }
 
 impl Reader {
@@ -202,6 +206,12 @@ impl Reader {
     }
 
     fn object_schema(&mut self, mut members: Members, span: Span, namespace: &str) -> Option<Type> {
+        if members.is_without("type") && !members.is_without("protocol") {
+            self.invalid(members.open, "this is a protocol, not a schema")
+                .helps
+                .push("a protocol stands in an .avpr file".into());
+            return None;
+        }
         let member = members.take("type");
         if let Some(Member { value: Node { value: Value::Object(_) | Value::Array(_), span }, .. }) = &member
         {
@@ -400,6 +410,13 @@ impl Reader {
 
     fn protocol(&mut self, node: Node) -> Option<Protocol> {
         let mut members = self.object(node, "a protocol")?;
+        if members.is_without("protocol") && !members.is_without("type") {
+            let open = members.open;
+            self.invalid(open, "this is a schema, not a protocol")
+                .helps
+                .push("a schema stands in an .avsc file; an .avpr file has `protocol` and `types`".into());
+            return None;
+        }
         let (full_name, _) = self.full_name(&mut members, "protocol", "", false)?;
         let namespace = names::split(&full_name).0.to_owned();
         let doc = self.doc(&mut members);

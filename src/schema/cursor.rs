@@ -18,6 +18,8 @@ pub(super) struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     docs: Vec<DocComment>,
+    /// How many comments precede the token that was last asked for.
+    docs_before: usize,
     at: usize,
     /// How deep types or values are nested at the moment.
     depth: usize,
@@ -37,6 +39,7 @@ impl<'a> Cursor<'a> {
             text,
             tokens,
             docs,
+            docs_before: 0,
             at: 0,
             depth: 0,
             syntax_errors: errors.len(),
@@ -63,6 +66,11 @@ impl<'a> Cursor<'a> {
     /// The index of the next token.
     pub fn index(&self) -> usize {
         self.at
+    }
+
+    /// Goes back to a token taken before.
+    pub fn back_to(&mut self, index: usize) {
+        self.at = self.at.min(index);
     }
 
     /// Takes the next token.
@@ -95,6 +103,16 @@ impl<'a> Cursor<'a> {
     pub fn behind(&self) -> Span {
         let end = self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(0, |t| t.end);
         Span::new(self.file, end, end)
+    }
+
+    /// What stands between the token last taken and the next one.
+    pub fn gap(&self) -> Span {
+        self.behind().to(Span { end: self.peek(0).start, ..self.behind() })
+    }
+
+    /// Whether the next token is the first one of its line.
+    pub fn is_first_of_line(&self) -> bool {
+        self.slice(self.gap()).contains('\n')
     }
 
     /// How many braces opened since the token of index `from` are still open.
@@ -171,9 +189,8 @@ impl<'a> Cursor<'a> {
     #[cold]
     pub fn missing(&mut self, token: &str, what: &str) -> Reported {
         let behind = self.behind();
-        let gap = self.text.get(behind.start as usize..self.peek(0).start as usize).unwrap_or_default();
         // On the same line, something else may be wrong than the missing token.
-        let sure = token == "," || gap.contains('\n') || self.at(TokenKind::RBrace);
+        let sure = token == "," || self.is_first_of_line() || self.at(TokenKind::RBrace);
         self.expected_with(what, |diagnostic| {
             let diagnostic = diagnostic.with_secondary(behind, format!("`{token}` is missing here"));
             if sure { diagnostic.with_fix(behind, token) } else { diagnostic }
@@ -218,8 +235,18 @@ impl<'a> Cursor<'a> {
 
     /// The text of the documentation comment directly before the token of that index, which thereby is used.
     pub fn take_doc(&mut self, index: usize) -> Option<&'a str> {
-        let end = self.docs.partition_point(|doc| doc.token <= index);
-        let doc = self.docs.get_mut(end.checked_sub(1)?).filter(|doc| doc.token == index)?;
+        // Tokens are asked for nearly in order, so the place is never far from the last one.
+        while self.docs.get(self.docs_before).is_some_and(|doc| doc.token <= index) {
+            self.docs_before += 1;
+        }
+        let last = loop {
+            let last = self.docs_before.checked_sub(1)?;
+            if self.docs.get(last).is_some_and(|doc| doc.token <= index) {
+                break last;
+            }
+            self.docs_before = last;
+        };
+        let doc = self.docs.get_mut(last).filter(|doc| doc.token == index)?;
         doc.used = true;
         self.text.get(doc.start as usize + 3..(doc.end as usize).saturating_sub(2))
     }

@@ -11,6 +11,11 @@ fn is_blank(c: char) -> bool {
     )
 }
 
+/// Whether the byte is a star, or part of what may be a line break.
+fn may_matter(byte: u8) -> bool {
+    matches!(byte, b'*' | b'\n'..=b'\r' | 0xC2 | 0xE2)
+}
+
 /// Cuts `text` after each line break; every piece but the last ends in one.
 fn lines(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
@@ -34,7 +39,7 @@ fn lines(text: &str) -> Vec<&str> {
 /// The documentation in what stands between `/**` and `*/`.
 pub(super) fn clean(comment: &str) -> String {
     let text = comment.trim_matches(|c| c <= ' ');
-    if !text.contains(['\n', '\r', '*', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']) {
+    if !text.bytes().any(may_matter) {
         return text.into();
     }
     let lines = lines(text);

@@ -20,6 +20,24 @@ pub(super) enum Format {
     Schema,
 }
 
+impl Format {
+    /// What the extension of a file name says, if it says anything.
+    pub fn of_extension(path: &str) -> Option<Self> {
+        let (_, extension) = path.rsplit_once('.')?;
+        let known = [("avdl", Self::Idl), ("avpr", Self::Protocol), ("avsc", Self::Schema)];
+        known.into_iter().find(|(name, _)| extension.eq_ignore_ascii_case(name)).map(|(_, format)| format)
+    }
+
+    /// The word after `import`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Idl => "idl",
+            Self::Protocol => "protocol",
+            Self::Schema => "schema",
+        }
+    }
+}
+
 /// What one file declares.
 #[derive(Debug)]
 pub(super) struct File {
@@ -43,6 +61,8 @@ pub(super) enum Item {
 #[derive(Debug)]
 pub(super) struct Import {
     pub format: Format,
+    /// The word that says the format.
+    pub format_span: Span,
     /// As written, `%20` and all.
     pub path: String,
     pub span: Span,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::cursor::{Cursor, Reported};
-use super::lexer::{Dialect, TokenKind};
+use super::lexer::{Dialect, Token, TokenKind};
 use super::literal::{self, Number};
 use super::names;
 use crate::diag::{Code, Diagnostic, Span};
@@ -92,8 +92,12 @@ pub(super) fn string(cursor: &mut Cursor<'_>) -> Result<(String, Span), Reported
         Err(range) => {
             let escape = raw.get(range.clone()).unwrap_or_default();
             let message = format!("`{escape}` is not an escape");
-            let diagnostic = Diagnostic::at(Code::Syntax, inside(range.start, range.end), message, "")
-                .with_help("a backslash itself is written `\\\\`");
+            let help = match escape {
+                "\\u" => "four hexadecimal digits follow `\\u`",
+                _ => "a backslash itself is written `\\\\`",
+            };
+            let diagnostic =
+                Diagnostic::at(Code::Syntax, inside(range.start, range.end), message, "").with_help(help);
             Err(cursor.report(diagnostic))
         }
     }
@@ -115,34 +119,27 @@ fn number(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
 }
 
 fn array(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
-    cursor.bump();
+    let open = cursor.bump();
     let mut elements = Vec::new();
     if cursor.eat(TokenKind::RBracket) {
         return Ok(Value::Array(elements));
     }
     loop {
         elements.push(value(cursor)?);
-        if cursor.eat(TokenKind::RBracket) {
+        if closes(cursor, open, TokenKind::RBracket, "`,` or `]`")? {
             return Ok(Value::Array(elements));
         }
-        separator(cursor, TokenKind::RBracket, "`,` or `]`")?;
     }
 }
 
 fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
-    cursor.bump();
+    let open = cursor.bump();
     let mut members = Vec::new();
     if cursor.eat(TokenKind::RBrace) {
         return Ok(Value::Object(members));
     }
     loop {
-        if cursor.at(TokenKind::Ident) {
-            let word = cursor.found();
-            return Err(cursor.expected_with("a key in double quotes", |diagnostic| {
-                diagnostic.with_help(format!("put {word} in double quotes"))
-            }));
-        }
-        let (key, key_span) = string(cursor)?;
+        let (key, key_span) = if cursor.at(TokenKind::Ident) { bare_key(cursor)? } else { string(cursor)? };
         if !cursor.eat(TokenKind::Colon) {
             let here = cursor.here();
             let equals = cursor.at(TokenKind::Equals);
@@ -151,30 +148,54 @@ fn object(cursor: &mut Cursor<'_>) -> Result<Value, Reported> {
                 false => diagnostic,
             }));
         }
-        members.push(Member { key, key_span, value: value(cursor)? });
-        if cursor.eat(TokenKind::RBrace) {
+        members.push(Member { key, key_span, value: value(cursor)?, lost: None });
+        if closes(cursor, open, TokenKind::RBrace, "`,` or `}`")? {
             return Ok(Value::Object(without_repetitions(cursor, members)));
         }
-        separator(cursor, TokenKind::RBrace, "`,` or `}`")?;
     }
 }
 
-/// Takes the comma between two elements; a trailing one gets a message of its own.
-fn separator(cursor: &mut Cursor<'_>, close: TokenKind, what: &str) -> Result<(), Reported> {
-    if matches!(
-        cursor.kind(0),
-        TokenKind::String | TokenKind::Int | TokenKind::Float | TokenKind::LBrace | TokenKind::LBracket
-    ) {
-        return Err(cursor.missing(",", what));
+/// A key without quotes, as in JavaScript: complained about, and taken where it can be nothing else.
+#[cold]
+fn bare_key(cursor: &mut Cursor<'_>) -> Result<(String, Span), Reported> {
+    let token = cursor.peek(0);
+    let (span, word) = (cursor.span(token), cursor.text(token).to_owned());
+    let reported = cursor.expected_with("a key in double quotes", |diagnostic| {
+        diagnostic.with_help(format!("write `\"{word}\"`")).with_fix(span, format!("\"{word}\""))
+    });
+    if !matches!(cursor.kind(1), TokenKind::Colon | TokenKind::Equals) {
+        return Err(reported);
     }
-    let comma = cursor.expect(TokenKind::Comma, what)?;
-    if cursor.at(close) {
-        let span = cursor.span(comma);
-        let diagnostic =
-            Diagnostic::at(Code::Syntax, span, "JSON has no trailing comma", "remove it").with_fix(span, "");
-        return Err(cursor.report(diagnostic));
+    cursor.bump();
+    Ok((word, span))
+}
+
+/// Takes what stands behind an element: `close`, or the comma before the next one. Whether it was `close`.
+fn closes(cursor: &mut Cursor<'_>, open: Token, close: TokenKind, what: &str) -> Result<bool, Reported> {
+    if cursor.eat(close) {
+        return Ok(true);
     }
-    Ok(())
+    let comma = cursor.here();
+    if cursor.eat(TokenKind::Comma) {
+        let last = cursor.eat(close);
+        if last {
+            let message = "JSON has no trailing comma";
+            cursor.report(Diagnostic::at(Code::Syntax, comma, message, "remove it").with_fix(comma, ""));
+        }
+        return Ok(last);
+    }
+    match cursor.kind(0) {
+        TokenKind::String | TokenKind::Int | TokenKind::Float | TokenKind::LBrace | TokenKind::LBracket => {
+            let reported = cursor.missing(",", what);
+            let key = cursor.at(TokenKind::String) && cursor.kind(1) == TokenKind::Colon;
+            if key == (close == TokenKind::RBrace) { Ok(false) } else { Err(reported) }
+        }
+        TokenKind::End | TokenKind::RBrace | TokenKind::RBracket | TokenKind::RParen => {
+            let open = cursor.span(open);
+            Err(cursor.expected_with(what, |diagnostic| diagnostic.with_secondary(open, "opened here")))
+        }
+        _ => Err(cursor.expected(what)),
+    }
 }
 
 fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Member> {
@@ -191,7 +212,7 @@ fn without_repetitions(cursor: &mut Cursor<'_>, members: Vec<Member>) -> Vec<Mem
                 let diagnostic = Diagnostic::at(Code::Lost, member.key_span, message, "this one counts")
                     .with_secondary(earlier.key_span, "this one is lost");
                 cursor.diagnostics.push(diagnostic);
-                *earlier = member;
+                *earlier = Member { lost: Some(earlier.key_span), ..member };
             }
             None => {
                 first.insert(member.key.clone(), kept.len());

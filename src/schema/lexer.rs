@@ -380,12 +380,30 @@ impl Lexer<'_> {
         true
     }
 
+    /// Something in backticks that is no name, as one mistake.
+    fn wrong_name(&mut self, start: usize) -> bool {
+        let rest = self.text.get(start + 1..).unwrap_or_default();
+        let mut chars = rest.char_indices().take(1000);
+        let end = chars.find(|(_, c)| matches!(c, '`' | '"' | '\n' | '\r'));
+        let Some((length, _)) = end.filter(|(_, c)| *c == '`') else { return false };
+        self.at = start + length + 2;
+        let end = self.at;
+        let name = rest.get(..length).unwrap_or_default();
+        let message = format!("`{name}` is not a valid name, not even in backticks");
+        self.error(start, end, message).helps.push("a name has letters, digits and `_` only".into());
+        self.push(TokenKind::Error, start);
+        true
+    }
+
     /// Skips characters that no token can start with, up to something that looks like one.
     fn no_token(&mut self) {
         let start = self.at;
         let first = self.char(start).unwrap_or(' ');
         self.at += first.len_utf8();
         if matches!(first, '\'' | '‘' | '“' | '”') && self.wrongly_quoted(start, first) {
+            return;
+        }
+        if first == '`' && self.wrong_name(start) {
             return;
         }
         // A run of the same character is one mistake.
@@ -401,8 +419,9 @@ impl Lexer<'_> {
         let error = self.error(start, end, format!("{name} has no meaning here"));
         match first {
             c if c.is_whitespace() || c == '\u{b}' => error.helps.push("use an ordinary blank".into()),
+            '|' => error.helps.push("one of several types is written `union { null, string }`".into()),
             '#' => error.helps.push("a comment starts with `//`".into()),
-            '`' => error.helps.push("backticks enclose one plain name, as in `` `record` ``".into()),
+            '`' => error.helps.push("end the name with a backtick too".into()),
             '-' | '+' => error.helps.push("a sign stands directly before the digits of a number".into()),
             _ => {}
         }

@@ -42,7 +42,7 @@ pub(super) fn complete(properties: &mut Vec<Annotation>, size: Option<u32>) {
     if fits {
         let value = Node { span: precision.value.span, value: Value::Int(0) };
         let (name_span, span) = (precision.name_span, precision.span);
-        let scale = Annotation { name: "scale".into(), name_span, value, span };
+        let scale = Annotation { name: "scale".into(), name_span, value, span, lost: None };
         properties.push(scale);
     }
 }

@@ -16,6 +16,8 @@ pub struct Annotation {
     pub value: Node,
     /// The whole annotation, `@` to `)`, or the whole JSON member.
     pub span: Span,
+    /// In JSON, the name's bytes where the same annotation stands before at this place; its value is lost.
+    pub lost: Option<Span>,
 }
 
 /// A record (or error) type: an event.

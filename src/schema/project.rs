@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ir::{self, Format, Item};
-use super::source::{self, Undecodable};
+use super::ir::{self, Format, Import, Item};
+use super::source::{self, Decoded, Undecodable};
 use super::{avro_json, idl};
-use crate::diag::{Code, Diagnostic, FileId, Sources, Span};
+use crate::diag::{self, Code, Diagnostic, FileId, Sources, Span};
 use crate::parallel::in_parts;
 
 /// One file as found by the reader of the project.
@@ -126,20 +126,13 @@ fn parse(id: FileId, text: &str, format: Format) -> (ir::File, Vec<Diagnostic>) 
 }
 
 fn format_of(path: &str) -> Format {
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if extension.eq_ignore_ascii_case("avsc") {
-        Format::Schema
-    } else if extension.eq_ignore_ascii_case("avpr") {
-        Format::Protocol
-    } else {
-        Format::Idl
-    }
+    Format::of_extension(path).unwrap_or(Format::Idl)
 }
 
 impl Reading<'_, '_> {
     fn decode(&mut self, path: &str, bytes: Vec<u8>) {
         let id = match source::decode(bytes) {
-            Ok(text) => Some(self.sources.add(path, text)),
+            Ok(Decoded { text, first_byte }) => Some(self.sources.add_decoded(path, text, first_byte)),
             Err(Undecodable { reason, text, offset }) => {
                 let id = self.sources.add(path, text);
                 let end = self.sources.file(id).text.len() as u32;
@@ -152,15 +145,27 @@ impl Reading<'_, '_> {
         self.texts.insert(path.to_owned(), id);
     }
 
-    /// Parses a decoded file, once for each format it is asked for in.
-    fn file(&mut self, path: &str, format: Format) -> Option<usize> {
+    /// Parses a decoded file, once for each format that imports say it has.
+    fn file(&mut self, path: &str, (format, said): (Format, Span)) -> Option<usize> {
         let key = (path.to_owned(), format);
         if let Some(index) = self.known.get(&key) {
             return Some(*index);
         }
         let id = self.texts.get(path).copied().flatten()?;
         let text = self.sources.file(id).text.clone();
-        let (file, diagnostics) = parse(id, &text, format);
+        let (file, mut diagnostics) = parse(id, &text, format);
+        // The mistake is in the import, not in the file.
+        if let Some(other) = Format::of_extension(path).filter(|other| *other != format)
+            && diag::has_errors(&diagnostics)
+        {
+            let word = other.word();
+            let message = format!("`{path}` is imported as `{}`, and cannot be read as such", format.word());
+            let diagnostic = Diagnostic::at(Code::Import, said, message, "")
+                .with_help(format!("write `import {word}`"))
+                .with_fix(said, word);
+            diagnostics = vec![diagnostic];
+            self.project.incomplete = true;
+        }
         Some(self.add(path, format, file, diagnostics))
     }
 
@@ -177,16 +182,18 @@ impl Reading<'_, '_> {
 
     fn follow(&mut self, importer: usize) {
         let Some(file) = self.project.files.get(importer) else { return };
-        let imports: Vec<(Format, String, Span)> = file
+        let imports: Vec<(Format, Span, String, Span)> = file
             .items
             .iter()
             .filter_map(|item| match item {
-                Item::Import(import) => Some((import.format, import.path.clone(), import.span)),
+                Item::Import(Import { format, format_span, path, span }) => {
+                    Some((*format, *format_span, path.clone(), *span))
+                }
                 _ => None,
             })
             .collect();
-        for (format, path, span) in imports {
-            let target = self.import(importer, format, &path, span);
+        for (format, format_span, path, span) in imports {
+            let target = self.import(importer, (format, format_span), &path, span);
             self.project.incomplete |= target.is_none();
             if let Some(targets) = self.project.imports.get_mut(importer) {
                 targets.push(target);
@@ -194,7 +201,13 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn import(&mut self, importer: usize, format: Format, written: &str, span: Span) -> Option<usize> {
+    fn import(
+        &mut self,
+        importer: usize,
+        format: (Format, Span),
+        written: &str,
+        span: Span,
+    ) -> Option<usize> {
         let path = match from_uri(written) {
             Ok(path) => path,
             Err(Uri { message, help, fix }) => {
@@ -233,7 +246,11 @@ impl Reading<'_, '_> {
         }
         let message = format!("there is no file `{path}` to import");
         let help = format!("looked for {}", tried.join(", "));
-        self.project.diagnostics.push(Diagnostic::at(Code::Import, span, message, "").with_help(help));
+        let mut diagnostic = Diagnostic::at(Code::Import, span, message, "").with_help(help);
+        if !path.rsplit('/').next().unwrap_or_default().contains('.') {
+            diagnostic = diagnostic.with_help("the extension is part of the path, as in `common.avdl`");
+        }
+        self.project.diagnostics.push(diagnostic);
         None
     }
 }

@@ -13,6 +13,7 @@ use crate::diag::{self, Code, Diagnostic, Sources, Span};
 #[derive(Debug, Clone, Default)]
 pub struct SchemaSet {
     records: Vec<Record>,
+    protocols: Vec<Arc<[Annotation]>>,
     misplaced: Vec<Misplaced>,
 }
 
@@ -21,6 +22,11 @@ impl SchemaSet {
     /// imported come last.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &Record> {
         self.records.iter()
+    }
+
+    /// The annotations of each protocol, those without records included.
+    pub fn protocols(&self) -> impl Iterator<Item = &[Annotation]> {
+        self.protocols.iter().map(|annotations| &**annotations)
     }
 
     /// The annotations that stand where no monitor annotation can, in the order of files.
@@ -64,6 +70,9 @@ pub fn parse_project(files: Vec<InputFile>, options: &ParseOptions<'_>, sources:
 fn lower(file: File, repeated: &HashSet<Span>, set: &mut SchemaSet) {
     let protocol_annotations: Arc<[Annotation]> =
         file.protocol.map_or_else(|| Arc::from([]), |protocol| protocol.properties);
+    if !protocol_annotations.is_empty() {
+        set.protocols.push(Arc::clone(&protocol_annotations));
+    }
     for item in file.items {
         let Item::Definition(definition) = item else { continue };
         if repeated.contains(&definition.name_span) {

@@ -2,6 +2,14 @@
 //!
 //! Knows nothing of what the text says.
 
+/// A file as text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Decoded {
+    pub text: String,
+    /// The byte of the file where the text starts; `None` if the file is not UTF-8.
+    pub first_byte: Option<u32>,
+}
+
 /// The bytes are no text that Avro tools would read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Undecodable {
@@ -17,7 +25,7 @@ pub(super) struct Undecodable {
 const MAX_BYTES: usize = (u32::MAX / 2) as usize;
 
 /// Decodes a file. A byte order mark is not part of the text.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
+pub(super) fn decode(bytes: Vec<u8>) -> Result<Decoded, Undecodable> {
     if bytes.len() > MAX_BYTES {
         return Err(Undecodable {
             reason: "the file is larger than 2 GiB".into(),
@@ -25,8 +33,8 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
             offset: 0,
         });
     }
-    match bytes.as_slice() {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => utf8(rest.to_vec(), 3),
+    let text = match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => return utf8(rest.to_vec(), 3),
         [0x00, 0x00, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes, 4),
         [0xFF, 0xFE, 0x00, 0x00, rest @ ..] => utf32(rest, u32::from_le_bytes, 4),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes, 2),
@@ -36,12 +44,13 @@ pub(super) fn decode(bytes: Vec<u8>) -> Result<String, Undecodable> {
         [_, 0, 0, 0, ..] => utf32(&bytes, u32::from_le_bytes, 0),
         [0, _, ..] => utf16(&bytes, u16::from_be_bytes, 0),
         [_, 0, ..] => utf16(&bytes, u16::from_le_bytes, 0),
-        _ => utf8(bytes, 0),
-    }
+        _ => return utf8(bytes, 0),
+    };
+    Ok(Decoded { text: text?, first_byte: None })
 }
 
-fn utf8(bytes: Vec<u8>, skipped: usize) -> Result<String, Undecodable> {
-    String::from_utf8(bytes).map_err(|error| {
+fn utf8(bytes: Vec<u8>, skipped: u32) -> Result<Decoded, Undecodable> {
+    let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
         let byte = bytes.get(offset).copied().unwrap_or_default();
@@ -50,12 +59,13 @@ fn utf8(bytes: Vec<u8>, skipped: usize) -> Result<String, Undecodable> {
         Undecodable {
             reason: format!(
                 "the file is neither UTF-8 nor UTF-16 text: byte 0x{byte:02x} at offset {}",
-                offset + skipped
+                offset + skipped as usize
             ),
             text,
             offset,
         }
-    })
+    })?;
+    Ok(Decoded { text, first_byte: Some(skipped) })
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16, skipped: usize) -> Result<String, Undecodable> {
@@ -119,23 +129,28 @@ fn undecodable(mut text: String, reason: &str) -> Undecodable {
 mod tests {
     use super::*;
 
+    fn text(bytes: &[u8]) -> String {
+        decode(bytes.to_vec()).unwrap().text
+    }
+
     #[test]
     fn a_byte_order_mark_is_skipped() {
-        assert_eq!(decode(b"\xEF\xBB\xBFab".to_vec()), Ok("ab".into()));
+        let decoded = decode(b"\xEF\xBB\xBFab".to_vec()).unwrap();
+        assert_eq!((decoded.text.as_str(), decoded.first_byte), ("ab", Some(3)));
     }
 
     #[test]
     fn utf_16_of_either_order_is_read() {
-        assert_eq!(decode(b"\xFE\xFF\0a\0b".to_vec()), Ok("ab".into()));
-        assert_eq!(decode(b"\xFF\xFEa\0b\0".to_vec()), Ok("ab".into()));
+        assert_eq!(text(b"\xFE\xFF\0a\0b"), "ab");
+        assert_eq!(text(b"\xFF\xFEa\0b\0"), "ab");
     }
 
     #[test]
     fn wide_characters_are_known_by_their_zeros_too() {
-        assert_eq!(decode(b"\0a\0b".to_vec()), Ok("ab".into()));
-        assert_eq!(decode(b"a\0b\0".to_vec()), Ok("ab".into()));
-        assert_eq!(decode(b"\0\0\0a\0\0\0b".to_vec()), Ok("ab".into()));
-        assert_eq!(decode(b"\xFF\xFE\0\0a\0\0\0".to_vec()), Ok("a".into()));
+        assert_eq!(text(b"\0a\0b"), "ab");
+        assert_eq!(text(b"a\0b\0"), "ab");
+        assert_eq!(text(b"\0\0\0a\0\0\0b"), "ab");
+        assert_eq!(text(b"\xFF\xFE\0\0a\0\0\0"), "a");
         assert!(decode(b"a\0\0\0\xFF\xFF\xFF\xFF".to_vec()).is_err());
         assert!(decode(b"a\0\0\0b".to_vec()).is_err());
     }

@@ -68,6 +68,10 @@ impl<'a> Declared<'a> {
                 }
             };
         }
+        if (simple, json) == ("decimal", false) {
+            return diagnostic
+                .with_help("write `decimal(9, 2)`, with the number of digits and of decimal places");
+        }
         if let (true, Some(object)) = (json, object(simple)) {
             return diagnostic.with_help(format!("write `{object}`"));
         }
@@ -139,6 +143,7 @@ fn object(kind: &str) -> Option<&'static str> {
         "error" => r#"{"type": "error", …}"#,
         "enum" => r#"{"type": "enum", …}"#,
         "fixed" => r#"{"type": "fixed", …}"#,
+        "decimal" => r#"{"type": "bytes", "logicalType": "decimal", "precision": …, "scale": …}"#,
         "union" => r#"["null", "string"]"#,
         _ => return None,
     })

@@ -65,6 +65,11 @@ fn a_record_annotation_on_a_field_goes_to_the_record() {
 }
 
 #[test]
+fn an_annotation_before_the_type_of_two_fields_goes_to_the_record_once() {
+    assert_eq!(idl("record R { @owner(\"x\") string a, b; }"), "@owner(\"x\")\nrecord R { string a, b; }");
+}
+
+#[test]
 fn a_field_annotation_inside_the_type_goes_to_the_field() {
     assert_eq!(
         idl("record R { @aggregate_metric({}) union { null, string } id; }"),
@@ -129,6 +134,36 @@ fn a_number_in_quotes_loses_them() {
         ),
         r#"{"type": "record", "name": "R", "fields": [], "traffic_anomaly_monitor": {"deviations": 4}}"#
     );
+}
+
+#[test]
+fn an_annotation_behind_its_name_moves_before_it() {
+    assert_eq!(
+        idl("record R { string id @aggregate_metric({}); }"),
+        "record R { string @aggregate_metric({}) id; }"
+    );
+    assert_eq!(idl("record R @owner(\"x\") { int a; }"), "@owner(\"x\") record R { int a; }");
+}
+
+#[test]
+fn corrections_keep_the_line_ends_of_a_file() {
+    assert_eq!(
+        idl("@owner(\"x\")\r\nenum E { A }\r\n\r\nrecord R {\r\n  E e;\r\n}\r\n"),
+        "enum E { A }\r\n\r\n@owner(\"x\")\r\nrecord R {\r\n  E e;\r\n}\r\n"
+    );
+}
+
+#[test]
+fn the_bytes_of_a_correction_count_a_byte_order_mark() {
+    assert_eq!(
+        idl("\u{feff}@trafic_anomaly_monitor({}) record R { int a; }"),
+        "\u{feff}@traffic_anomaly_monitor({}) record R { int a; }"
+    );
+}
+
+#[test]
+fn a_priority_loses_its_quotes_too() {
+    assert_eq!(idl("@priority(\"P2\") record R { int a; }"), "@priority(2) record R { int a; }");
 }
 
 #[test]

@@ -126,6 +126,19 @@ fn an_annotation_where_it_has_no_effect_is_refused() {
 }
 
 #[test]
+fn an_annotation_of_another_tool_that_looks_like_ours_can_be_named_as_such() {
+    let project = Project::of("@owners([\"x\"]) record R { int a; }", "http://127.0.0.1:9");
+    project.run(&["check"]).exits(1).complains(&[
+        "BW0101",
+        "did you mean `@owner`?",
+        "`foreign_annotations`",
+    ]);
+    let config = project.read("bellwether.toml");
+    project.write("bellwether.toml", &format!("foreign_annotations = [\"owners\"]\n{config}"));
+    project.run(&["check"]).exits(0);
+}
+
+#[test]
 fn a_misspelt_annotation_is_refused() {
     is_refused(
         |project| {

@@ -59,6 +59,9 @@ const EXAMPLES: &[Example] = &[
     idl("an annotation before a symbol", "enum E { @owner(\"x\") A }", Some((Code::Misplaced, "owner"))),
     idl("an annotation given twice", "@pii(1) @pii(2) record R { int a; }", Some((Code::Lost, "pii"))),
     idl("an annotation given twice", "@owner(\"a\") @owner(\"b\") record R { int a; }", Some((Code::DuplicateAnnotation, "owner"))),
+    idl("an annotation given twice", "@owner(\"a\") @owner(\"b\") protocol P { record R { int a; } }", Some((Code::DuplicateAnnotation, "owner"))),
+    json("an annotation given twice", "{\"type\": \"record\", \"name\": \"R\", \"fields\": [], \"traffic_anomaly_monitor\": {}, \"traffic_anomaly_monitor\": {}}", Some((Code::DuplicateAnnotation, "traffic_anomaly_monitor"))),
+    json("an annotation given twice", "{\"type\": \"record\", \"name\": \"R\", \"fields\": [], \"pii\": 1, \"pii\": 2}", Some((Code::Lost, "\"pii\""))),
     idl("a key given twice", "@meta({\"a\": 1, \"a\": 2}) record R { int a; }", Some((Code::Lost, "\"a\""))),
     json("a key given twice", "{\"type\": \"fixed\", \"name\": \"F\", \"size\": 1, \"size\": 2}", Some((Code::Lost, "\"size\""))),
     idl("two messages of one name", "protocol P { void m(); int m(); }", Some((Code::Lost, "m"))),
@@ -128,6 +131,8 @@ fn known_annotations_count_where_the_page_says_and_nowhere_else() {
         r#"{"protocol": "P", "owner": "x", "types": [{"type": "record", "name": "R", "fields": []}]}"#,
     );
     misplaced(idl, "@traffic_anomaly_monitor({}) protocol P { record R { int a; } }");
+    misplaced(idl, "@traffic_anomaly_monitor({}) protocol P { enum E { A } }");
+    misplaced(avpr, r#"{"protocol": "P", "traffic_anomaly_monitor": {}}"#);
     misplaced(idl, "@traffic_anomaly_monitor({}) enum E { A }");
     misplaced(idl, "@owner(\"x\") fixed F(1);");
     misplaced(idl, "record R { string @owner(\"x\") a; }");

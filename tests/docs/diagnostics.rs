@@ -11,10 +11,12 @@ const HEAD: &str = "\
 # Diagnostics
 
 Every message about a file, and some about Datadog, carries a code. A code is never given a second meaning. An error stops the run before
-anything is planned or written; a warning does not. One run shows all the mistakes that do not hang on each other.
+anything is planned or written; a warning does not. One run shows all the mistakes that do not hang on each other; of
+more than a hundred messages the first hundred, errors before warnings.
 
 `bellwether explain CODE` prints what this page says of a code. `bellwether check --format json` gives the same messages as data: code,
-places (lines and columns count from 1, in characters), help, and edits where a correction is mechanical.
+places (lines and columns count from 1, in characters; bytes from 0, and only where the file is UTF-8), help, and edits where a correction
+is mechanical.
 
 This page is made from the list of codes and from real runs: `BLESS=1 cargo test --test docs` writes it anew.
 

@@ -72,6 +72,7 @@ fn the_defaults_of_the_configuration_are_those_of_the_parser() {
         ("## Top level", "schemas", list(&config.schemas)),
         ("## Top level", "imports", list(&config.imports)),
         ("## Top level", "catalog", list(&config.catalog)),
+        ("## Top level", "foreign_annotations", list(&config.foreign_annotations)),
         ("## `[state]`", "path", format!("{:?}", config.state_path)),
         ("## `[metrics]`", "received", format!("{:?}", config.metrics.received)),
         ("## `[metrics]`", "errors", format!("{:?}", config.metrics.errors)),

@@ -22,16 +22,31 @@ impl Parser<'_> {
         Ok(annotations)
     }
 
+    /// The annotations before a declaration, a message or a field.
+    pub(super) fn leading_annotations(&mut self) -> Result<Vec<Annotation>, Reported> {
+        let mut annotations = self.annotations()?;
+        while self.lacks_at() {
+            annotations.push(self.annotation_without_at()?);
+            annotations.append(&mut self.annotations()?);
+        }
+        Ok(annotations)
+    }
+
     fn annotation(&mut self) -> Result<Annotation, Reported> {
-        let start = self.cursor.bump();
+        let at = self.cursor.bump();
+        self.named_annotation(at.start)
+    }
+
+    /// An annotation from its name on; it starts at the byte `start`.
+    pub(super) fn named_annotation(&mut self, start: u32) -> Result<Annotation, Reported> {
         let name = self.name("the name of an annotation")?;
         if !self.cursor.at(TokenKind::LParen) {
-            return Err(self.no_value(&name.text, start.start));
+            return Err(self.no_value(&name.text, start));
         }
         self.cursor.bump();
         if self.cursor.at(TokenKind::RParen) {
             let message = format!("`@{}()` has no value", name.text);
-            let span = self.cursor.span_from(start.start).to(self.cursor.here());
+            let span = self.cursor.span_from(start).to(self.cursor.here());
             let diagnostic =
                 Diagnostic::at(Code::Syntax, span, message, "").with_help(value_help(&name.text));
             return Err(self.cursor.report(diagnostic));
@@ -40,19 +55,20 @@ impl Parser<'_> {
         if !self.cursor.eat(TokenKind::RParen) {
             return Err(self.no_end(&value));
         }
-        let span = self.cursor.span_from(start.start);
-        Ok(Annotation { name: name.text, name_span: name.span, value, span })
+        let span = self.cursor.span_from(start);
+        Ok(Annotation { name: name.text, name_span: name.span, value, span, lost: None })
     }
 
     #[cold]
     fn no_end(&mut self, value: &json::Node) -> Reported {
-        let list = self.cursor.at(TokenKind::Comma);
+        let what = "`)` after the value of the annotation";
+        if !self.cursor.at(TokenKind::Comma) {
+            return self.cursor.missing(")", what);
+        }
         let written = self.cursor.slice(value.span);
-        self.cursor.expected_with("`)` after the value of the annotation", |diagnostic| match list {
-            true if written.len() < 40 => diagnostic
-                .with_help(format!("an annotation has one value; several are a list: `[{written}, …]`")),
-            true => diagnostic.with_help("an annotation has one value; several are a list: `[…, …]`"),
-            false => diagnostic,
+        let written = if written.len() < 40 { written } else { "…" };
+        self.cursor.expected_with(what, |diagnostic| {
+            diagnostic.with_help(format!("an annotation has one value; several are a list: `[{written}, …]`"))
         })
     }
 
@@ -71,8 +87,9 @@ impl Parser<'_> {
             return self.cursor.expected("`(` after the name of the annotation");
         }
         let span = self.cursor.span_from(start);
-        if self.cursor.at(TokenKind::String) {
-            let value = self.cursor.here();
+        let equals = usize::from(self.cursor.at(TokenKind::Equals));
+        if matches!(self.cursor.kind(equals), TokenKind::String | TokenKind::Int) {
+            let value = self.cursor.span(self.cursor.peek(equals));
             let message = "the value of an annotation stands in parentheses";
             let help = format!("write `@{name}({})`", self.cursor.slice(value));
             let behind = Span::new(value.file, value.end, value.end);

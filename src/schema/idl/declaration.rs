@@ -20,7 +20,8 @@ impl Parser<'_> {
         let keyword = self.cursor.word(0);
         let first = annotations.first().map_or_else(|| self.cursor.here(), |annotation| annotation.span);
         let target = if keyword == "enum" { Target::Enum } else { Target::Named };
-        self.cursor.bump();
+        let at = self.cursor.bump().start;
+        self.late_annotations(at, Some(keyword))?;
         let attached = attach(annotations, target, &mut self.cursor.diagnostics);
         let name = self.name(match keyword {
             "record" => "the name of the record",
@@ -28,6 +29,7 @@ impl Parser<'_> {
             "enum" => "the name of the enum",
             _ => "the name of the fixed",
         })?;
+        self.late_annotations(at, Some(keyword))?;
         let Attached { namespace, aliases, mut properties, .. } = attached;
         let full_name = self.declare(&name, namespace);
         let inside = names::split(&full_name).0.to_owned();
@@ -113,7 +115,7 @@ impl Parser<'_> {
             if comma.is_none() && !self.cursor.at(TokenKind::RBrace) && !self.cursor.at(TokenKind::End) {
                 // Two symbols side by side lack a comma and nothing else.
                 if !self.cursor.at(TokenKind::Ident) {
-                    let value = self.cursor.at(TokenKind::Equals);
+                    let value = matches!(self.cursor.kind(0), TokenKind::Equals | TokenKind::LParen);
                     return Err(self.cursor.expected_with("`,` or `}`", |diagnostic| match value {
                         true => diagnostic.with_help("symbols have no values"),
                         false => diagnostic,
@@ -131,7 +133,7 @@ impl Parser<'_> {
         }
         let symbols: Vec<String> = symbols.into_iter().map(|symbol| symbol.text).collect();
         if !self.cursor.eat(TokenKind::Equals) {
-            self.stray_semicolon("enum without a default");
+            self.stray_semicolon("an enum without a default");
             return Ok((Body::Enum { symbols, default: None }, false));
         }
         let default = self.name("the default symbol")?;
@@ -164,7 +166,7 @@ impl Parser<'_> {
         let mut broken = false;
         loop {
             if self.cursor.eat(TokenKind::RBrace) {
-                self.stray_semicolon(keyword);
+                self.stray_semicolon(if keyword == "error" { "an error" } else { "a record" });
                 break;
             }
             if self.cursor.at(TokenKind::End) {
@@ -173,7 +175,7 @@ impl Parser<'_> {
                 break;
             }
             let start = self.cursor.index();
-            let result = self.annotations().and_then(|annotations| match self.is_declaration() {
+            let result = self.leading_annotations().and_then(|annotations| match self.is_declaration() {
                 true => {
                     self.nested_declaration(start, annotations, self.cursor.span(open))?;
                     broken = true;
@@ -245,10 +247,10 @@ impl Parser<'_> {
         annotations: Vec<Annotation>,
         fields: &mut Vec<Field>,
     ) -> Result<(), Reported> {
-        let optional = self.optional_word();
+        let foreign = self.foreign_word();
         let mut schema = self.plain_type()?;
-        if let Some(word) = optional {
-            self.no_optional(word, &schema);
+        if let Some(word) = foreign {
+            self.no_foreign_word(word, &schema);
         }
         self.annotate(&mut schema, annotations);
         let schema = Arc::new(schema);
@@ -256,25 +258,37 @@ impl Parser<'_> {
         let mut first = true;
         let mut comma: Option<Span> = None;
         loop {
+            let start = self.cursor.index();
             let mut field = self.variable(&schema, doc.as_deref(), "the name of a field")?;
+            if let Some(comma) = comma
+                && self.is_behind_type()
+            {
+                // What was taken for a name is the type of the next field.
+                self.comma_for_semicolon(comma);
+                self.cursor.back_to(start);
+                return Ok(());
+            }
+            self.question_behind_name(&schema);
             if first && !matches!(schema.kind, Kind::Primitive(..) | Kind::Reference(_)) {
                 let subject = Some((field.name.as_str(), field.name_span));
                 self.misplaced_in(&schema, None, Place::InnerType, subject);
             }
             first = false;
+            self.late_annotations(field.name_span.start, None)?;
             field.default = self.default()?;
+            self.late_annotations(field.name_span.start, None)?;
             let known = self.foreign_default(&field)?;
             if !known {
                 fields.push(field);
             }
-            if let Some(comma) = comma
-                && self.cursor.at(TokenKind::Ident)
-            {
-                return Err(self.comma_for_semicolon(comma));
-            }
-            comma = Some(self.cursor.here());
+            let here = self.cursor.here();
+            comma = Some(here);
             if !self.cursor.eat(TokenKind::Comma) {
                 break;
+            }
+            if self.cursor.at(TokenKind::RBrace) {
+                self.comma_for_semicolon(here);
+                return Ok(());
             }
         }
         self.semicolon("the field")
@@ -297,13 +311,13 @@ impl Parser<'_> {
                     let diagnostic = diagnostic.with_secondary(schema.span, "this is taken for the type");
                     match kind {
                         TokenKind::Colon => diagnostic.with_help("the type comes first, as in `int count;`"),
+                        TokenKind::LBracket => diagnostic.with_help("a list is written `array<…>`"),
                         _ => diagnostic,
                     }
                 }));
             }
         };
         self.simple_name(&name);
-        self.question_behind_name(schema);
         Ok(Field {
             name: name.text,
             name_span: name.span,

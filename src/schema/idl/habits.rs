@@ -5,13 +5,14 @@
 use super::{Name, Parser};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::cursor::Reported;
-use crate::schema::ir::{Field, Kind, Type};
+use crate::schema::ir::{Field, Format, Kind, Type};
 use crate::schema::json;
 use crate::schema::lexer::{Token, TokenKind};
+use crate::schema::model::Annotation;
 use crate::suggest;
 
-/// Says which keyword `word` may stand for.
-pub(super) fn with_keyword(diagnostic: Diagnostic, word: &str) -> Diagnostic {
+/// Says which keyword `word` may stand for; `fits` if what follows goes on like a declaration.
+pub(super) fn with_keyword(diagnostic: Diagnostic, word: &str, fits: bool) -> Diagnostic {
     let meant = match word {
         "struct" | "class" | "message" | "type" | "interface" => Some("record"),
         _ => suggest::closest(word, ["record", "error", "enum", "fixed", "import", "protocol"]),
@@ -19,7 +20,8 @@ pub(super) fn with_keyword(diagnostic: Diagnostic, word: &str) -> Diagnostic {
     let span = diagnostic.primary.as_ref().map(|label| label.span);
     match (meant, span) {
         (Some(meant), Some(span)) => {
-            diagnostic.with_help(format!("did you mean `{meant}`?")).with_fix(span, meant)
+            let diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
+            if fits { diagnostic.with_fix(span, meant) } else { diagnostic }
         }
         _ => diagnostic.with_help("declarations start with `record`, `error`, `enum` or `fixed`"),
     }
@@ -30,9 +32,22 @@ impl Parser<'_> {
         Diagnostic::at(Code::Syntax, span, message, "").with_help(help)
     }
 
-    /// Takes `optional` and the like before a type.
-    pub(super) fn optional_word(&mut self) -> Option<Token> {
-        let known = matches!(self.cursor.word(0), "optional" | "nullable" | "required");
+    /// Takes `optional`, `public` and the like before a type.
+    pub(super) fn foreign_word(&mut self) -> Option<Token> {
+        let known = matches!(
+            self.cursor.word(0),
+            "optional"
+                | "nullable"
+                | "required"
+                | "repeated"
+                | "public"
+                | "protected"
+                | "private"
+                | "static"
+                | "final"
+                | "const"
+                | "readonly"
+        );
         let type_and_name = self.cursor.kind(1) == TokenKind::Ident
             && matches!(
                 self.cursor.kind(2),
@@ -47,7 +62,7 @@ impl Parser<'_> {
 
     /// Complains about such a word, now that its type is known.
     #[cold]
-    pub(super) fn no_optional(&mut self, word: Token, schema: &Type) {
+    pub(super) fn no_foreign_word(&mut self, word: Token, schema: &Type) {
         let (span, text) = (self.cursor.span(word), self.cursor.text(word));
         let before = Span::new(span.file, span.start, schema.span.start);
         let behind = Span::new(span.file, schema.span.end, schema.span.end);
@@ -57,6 +72,13 @@ impl Parser<'_> {
             _ if text == "required" => self
                 .habit(span, message, "remove it: a field is required unless its type allows null")
                 .with_fix(before, ""),
+            _ if text == "repeated" => self
+                .habit(span, message, format!("write `array<{written}>`"))
+                .with_fix(before, "array<")
+                .with_fix(behind, ">"),
+            _ if !matches!(text, "optional" | "nullable") => {
+                self.habit(span, message, "remove it").with_fix(before, "")
+            }
             Kind::Primitive(..) | Kind::Reference(_) => self
                 .habit(span, message, format!("write `{written}?`"))
                 .with_fix(before, "")
@@ -132,6 +154,15 @@ impl Parser<'_> {
         Ok(false)
     }
 
+    /// Whether the name last taken can only be a type.
+    pub(super) fn is_behind_type(&self) -> bool {
+        match self.cursor.kind(0) {
+            TokenKind::Question => self.cursor.kind(1) == TokenKind::Ident,
+            TokenKind::Ident => self.cursor.word(0) != "default",
+            kind => matches!(kind, TokenKind::Less | TokenKind::LBrace | TokenKind::LParen),
+        }
+    }
+
     /// `int a, int b;`: a comma where the field ends.
     #[cold]
     pub(super) fn comma_for_semicolon(&mut self, comma: Span) -> Reported {
@@ -141,16 +172,72 @@ impl Parser<'_> {
         self.cursor.report(diagnostic)
     }
 
+    /// `record @x(1) R {`, `string a @x(1);`: annotations behind the byte `start`, before which they belong.
+    /// There stands the keyword of a declaration, or the name of a field.
+    pub(super) fn late_annotations(&mut self, start: u32, keyword: Option<&str>) -> Result<(), Reported> {
+        if !self.cursor.at(TokenKind::At) || self.cursor.is_first_of_line() {
+            return Ok(());
+        }
+        let gap = self.cursor.gap();
+        let first = self.cursor.here();
+        let annotations = self.annotations()?;
+        let span = annotations.last().map_or(first, |last| first.to(last.span));
+        if self.cursor.at(TokenKind::Ident) && keyword.is_none() {
+            // They belong to the next field.
+            let diagnostic =
+                Diagnostic::at(Code::Syntax, first, "expected `;` after the field, found `@`", "")
+                    .with_secondary(Span { end: gap.start, ..gap }, "`;` is missing here");
+            return Err(self.cursor.report(diagnostic));
+        }
+        let before = keyword.map_or_else(|| "the name of a field".into(), |word| format!("`{word}`"));
+        let message = format!("annotations stand before {before}");
+        let written = self.cursor.slice(span).to_owned();
+        let diagnostic = self.habit(span, message, "move it there");
+        let alone = self.cursor.slice(gap).trim().is_empty();
+        let diagnostic = match alone {
+            true => diagnostic
+                .with_fix(Span::new(span.file, start, start), format!("{written} "))
+                .with_fix(gap.to(span), ""),
+            false => diagnostic,
+        };
+        self.cursor.report(diagnostic);
+        Ok(())
+    }
+
+    /// `owner("x")` for `@owner("x")`, where no type or name can stand like that.
+    pub(super) fn lacks_at(&self) -> bool {
+        self.cursor.at(TokenKind::Ident)
+            && self.cursor.kind(1) == TokenKind::LParen
+            && matches!(self.cursor.kind(2), TokenKind::String | TokenKind::LBrace | TokenKind::LBracket)
+    }
+
+    #[cold]
+    pub(super) fn annotation_without_at(&mut self) -> Result<Annotation, Reported> {
+        let here = self.cursor.here();
+        let help = format!("write `@{}(…)`", self.cursor.slice(here));
+        let diagnostic = self
+            .habit(here, "annotations start with `@`", help)
+            .with_fix(Span { end: here.start, ..here }, "@");
+        self.cursor.report(diagnostic);
+        self.named_annotation(here.start)
+    }
+
     /// What begins no declaration.
     #[cold]
     pub(super) fn no_declaration(&mut self, what: &str) -> Reported {
+        if self.cursor.at(TokenKind::RBrace) && self.incomplete {
+            // What was skipped may have opened it.
+            return Reported;
+        }
         if self.cursor.at(TokenKind::RBrace) {
             let here = self.cursor.here();
             let diagnostic = self.habit(here, "this `}` closes nothing", "remove it").with_fix(here, "");
             return self.cursor.report(diagnostic);
         }
         let word = self.cursor.word(0);
+        let fits = self.cursor.kind(1) == TokenKind::Ident && self.cursor.kind(2) == TokenKind::LBrace;
         let json = matches!(self.cursor.kind(0), TokenKind::LBrace | TokenKind::LBracket);
+        let message = self.cursor.kind(1) == TokenKind::Ident && self.cursor.kind(2) == TokenKind::LParen;
         self.cursor.expected_with(what, |diagnostic| match word {
             "protocol" => {
                 diagnostic.with_help("a protocol is a file of its own; nothing can stand before it")
@@ -158,8 +245,9 @@ impl Parser<'_> {
             "namespace" | "schema" => {
                 diagnostic.with_help(format!("`{word}` stands once, before all declarations and imports"))
             }
+            _ if message => diagnostic.with_help("messages stand inside the braces of a protocol"),
             _ if json => diagnostic.with_help("schemas in JSON stand in .avsc and .avpr files"),
-            _ => with_keyword(diagnostic, word),
+            _ => with_keyword(diagnostic, word, fits),
         })
     }
 
@@ -203,18 +291,13 @@ impl Parser<'_> {
     #[cold]
     pub(super) fn import_of_nothing(&mut self) -> Reported {
         let here = self.cursor.here();
-        let path = self.cursor.slice(here).trim_matches('"').to_ascii_lowercase();
         let message = "an import says what it imports";
-        let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("avdl") => "idl",
-            Some("avpr") => "protocol",
-            Some("avsc") => "schema",
-            _ => {
-                let help = "write `import idl`, `import protocol` or `import schema`";
-                let diagnostic = self.habit(here, message, help);
-                return self.cursor.report(diagnostic);
-            }
+        let Some(format) = Format::of_extension(self.cursor.slice(here).trim_matches('"')) else {
+            let help = "write `import idl`, `import protocol` or `import schema`";
+            let diagnostic = self.habit(here, message, help);
+            return self.cursor.report(diagnostic);
         };
+        let kind = format.word();
         let place = Span::new(here.file, here.start, here.start);
         let diagnostic = self
             .habit(here, message, format!("write `import {kind}` before the path"))

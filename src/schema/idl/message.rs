@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Parser;
 use super::declaration::unique;
 use super::habits::with_keyword;
+use super::{Name, Parser};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::schema::attach::{Target, attach};
 use crate::schema::cursor::Reported;
@@ -28,7 +28,7 @@ impl Parser<'_> {
         let doc = self.doc(start);
         let name = self.name("the name of the message")?;
         if !self.cursor.at(TokenKind::LParen) {
-            return Err(self.not_a_message(at));
+            return Err(self.not_a_message(at, &name));
         }
         let attached = attach(annotations, Target::Message, &mut self.cursor.diagnostics);
         let subject = Some((name.text.as_str(), name.span));
@@ -67,12 +67,17 @@ impl Parser<'_> {
     }
 
     /// `int x;` in a protocol: most likely a field outside its record.
-    fn not_a_message(&mut self, at: Span) -> Reported {
+    fn not_a_message(&mut self, at: Span, name: &Name) -> Reported {
         if self.cursor.at(TokenKind::LBrace) {
             let message = format!("`{}` begins no declaration", self.cursor.slice(at));
             let diagnostic = Diagnostic::at(Code::Syntax, at, message, "");
-            let diagnostic = with_keyword(diagnostic, self.cursor.slice(at));
+            let diagnostic = with_keyword(diagnostic, self.cursor.slice(at), true);
             return self.cursor.report(diagnostic);
+        }
+        if self.cursor.slice(at) == "namespace" {
+            let message = "inside a protocol there is no `namespace` line";
+            let help = format!("write `@namespace(\"{}\")` before `protocol`", name.text);
+            return self.cursor.report(Diagnostic::at(Code::Syntax, at, message, "").with_help(help));
         }
         let field =
             matches!(self.cursor.kind(0), TokenKind::Semicolon | TokenKind::Equals | TokenKind::Comma);
@@ -94,6 +99,7 @@ impl Parser<'_> {
             let schema = Arc::new(self.any_type()?);
             let doc = self.doc(start);
             let mut parameter = self.variable(&schema, doc.as_deref(), "the name of a parameter")?;
+            self.question_behind_name(&schema);
             let subject = Some((parameter.name.as_str(), parameter.name_span));
             self.misplace(&parameter.properties, Place::Parameter, subject);
             self.misplaced_in(&schema, Some(Place::Parameter), Place::Parameter, subject);

@@ -80,7 +80,7 @@ impl Parser<'_> {
 
     fn file(&mut self) {
         let start = self.cursor.index();
-        let annotations = match self.annotations() {
+        let annotations = match self.leading_annotations() {
             Ok(annotations) => annotations,
             Err(Reported) => {
                 self.recover_from(start);
@@ -173,12 +173,12 @@ impl Parser<'_> {
                 break;
             }
             let start = self.cursor.index();
-            let item = self.annotations().and_then(|annotations| self.item(start, annotations, true));
+            let item = self.leading_annotations().and_then(|annotations| self.item(start, annotations, true));
             if item.is_err() {
                 self.recover_from(start);
             }
         }
-        self.stray_semicolon("protocol");
+        self.stray_semicolon("a protocol");
         if !self.cursor.at(TokenKind::End) {
             self.cursor.expected_with("the end of the file after the protocol", |diagnostic| {
                 diagnostic.with_help("one file holds one protocol, and declarations stand inside its braces")
@@ -193,7 +193,7 @@ impl Parser<'_> {
             let annotations = match pending.take() {
                 Some((_, annotations)) => Ok(annotations),
                 None if self.cursor.at(TokenKind::End) => return,
-                None => self.annotations(),
+                None => self.leading_annotations(),
             };
             if annotations.and_then(|annotations| self.item(start, annotations, false)).is_err() {
                 self.recover_from(start);
@@ -265,10 +265,11 @@ impl Parser<'_> {
             "protocol" => Format::Protocol,
             _ => Format::Schema,
         };
+        let format_span = self.cursor.here();
         self.cursor.bump();
         let (path, span) = json::string(&mut self.cursor)?;
         // The import is known from here on, whatever follows it.
-        self.items.push(Item::Import(Import { format, path, span }));
+        self.items.push(Item::Import(Import { format, format_span, path, span }));
         self.semicolon("the import")
     }
 
@@ -297,7 +298,11 @@ impl Parser<'_> {
         if self.cursor.eat(TokenKind::Semicolon) {
             return Ok(());
         }
-        Err(self.missing_semicolon(after))
+        // What stands on a line of its own is the next thing, and only the `;` is missing.
+        let next = matches!(self.cursor.kind(0), TokenKind::Ident | TokenKind::At);
+        let alone = self.cursor.at(TokenKind::RBrace) || (next && self.cursor.is_first_of_line());
+        let reported = self.missing_semicolon(after);
+        if alone { Ok(()) } else { Err(reported) }
     }
 
     #[cold]
@@ -343,7 +348,7 @@ impl Parser<'_> {
         if self.cursor.at(TokenKind::Semicolon) {
             let span = self.cursor.here();
             self.cursor.bump();
-            let message = format!("no `;` stands after the `}}` of a {what}");
+            let message = format!("no `;` stands after the `}}` of {what}");
             self.cursor.report(Diagnostic::at(Code::Syntax, span, message, "remove it").with_fix(span, ""));
         }
     }

@@ -150,7 +150,9 @@ impl Parser<'_> {
             branches.push(self.inner_type()?);
         }
         if self.cursor.at(TokenKind::Ident) {
-            return Err(self.cursor.missing(",", "`,` or `}`"));
+            // What ends like a field is one, and the union was not closed.
+            let field = matches!(self.cursor.kind(1), TokenKind::Semicolon | TokenKind::Equals);
+            return Err(self.cursor.missing(if field { "}" } else { "," }, "`,` or `}`"));
         }
         self.cursor.expect(TokenKind::RBrace, "`,` or `}`")?;
         Ok(Kind::Union(branches))

@@ -30,6 +30,7 @@ fn a_fix_makes_a_valid_file_of_a_mistaken_one() {
         ("record R { list<string> a; }", "record R { array<string> a; }"),
         ("record R { Map<string> a; }", "record R { map<string> a; }"),
         ("record R { map<string, int> a; }", "record R { map<int> a; }"),
+        ("record R { int a, b default 0; }", "record R { int a, b = 0; }"),
         ("record R { int a default 0; }", "record R { int a = 0; }"),
         ("record R { string a = 'x'; }", "record R { string a = \"x\"; }"),
         ("@x([1, 2 3]) record R { }", "@x([1, 2, 3]) record R { }"),
@@ -47,6 +48,26 @@ fn a_fix_makes_a_valid_file_of_a_mistaken_one() {
         ("record R { datetime a; timestamp-millis b; }", "record R { timestamp_ms a; timestamp_ms b; }"),
         ("record R { time-micros a; }", "record R { @logicalType(\"time-micros\") long a; }"),
         ("record Customer { } record R { Custmer a; }", "record Customer { } record R { Customer a; }"),
+        ("record R {\n  int a\n  int b\n  int c;\n}", "record R {\n  int a;\n  int b;\n  int c;\n}"),
+        (
+            "record R {\n  int a,\n  @x(1) int b = 1,\n  R? c,\n  array<int> d,\n}",
+            "record R {\n  int a;\n  @x(1) int b = 1;\n  R? c;\n  array<int> d;\n}",
+        ),
+        ("record R { public string a; repeated int b; }", "record R { string a; array<int> b; }"),
+        ("record R { int @x(1) a @y(2) = 0; }", "record R { int @x(1) @y(2) a = 0; }"),
+        ("record R { int a = 0 @y(2), b; }", "record R { int @y(2) a = 0, b; }"),
+        ("record @x(1) R { int a; }", "@x(1) record R { int a; }"),
+        ("@w(0) enum E @x(1) @y(2) { A }", "@w(0) @x(1) @y(2) enum E { A }"),
+        (
+            "namespace(\"n\") protocol P { owner(\"x\") record R { }\n}",
+            "@namespace(\"n\") protocol P { @owner(\"x\") record R { }\n}",
+        ),
+        ("record R { meta({}) int a; }", "record R { @meta({}) int a; }"),
+        ("@x = \"y\" record R { }", "@x(\"y\") record R { }"),
+        ("@x({})\nrecord R { int a }", "@x({})\nrecord R { int a; }"),
+        ("@x({}\nrecord R { }", "@x({})\nrecord R { }"),
+        ("@x({a: 1, b.c: [2 3,],}) record R { }", "@x({\"a\": 1, \"b.c\": [2, 3]}) record R { }"),
+        ("@x({\"a\": 1 \"b\": {c = 2}}) record R { }", "@x({\"a\": 1, \"b\": {\"c\" : 2}}) record R { }"),
     ] {
         let outcome = parse(text);
         assert_eq!(parse(result).lines(), [""; 0], "{result}");
@@ -106,6 +127,51 @@ fn a_habit_is_one_error_that_says_how_avro_writes_it() {
             "record R { a: int; int b; }",
             "1:13 BW0001 expected the name of a field, found `:`",
             "the type comes first, as in `int count;`",
+        ),
+        (
+            "protocol P { namespace a.b; record R { int a; } }",
+            "1:14 BW0001 inside a protocol there is no `namespace` line",
+            "write `@namespace(\"a.b\")` before `protocol`",
+        ),
+        (
+            "record R { int `my-name`; int b; }",
+            "1:16 BW0001 `my-name` is not a valid name, not even in backticks",
+            "a name has letters, digits and `_` only",
+        ),
+        (
+            "type R = record { int a; }",
+            "1:1 BW0001 expected a declaration or an import, found `type`",
+            "did you mean `record`?",
+        ),
+        (
+            "record R { string[] a; int b; }",
+            "1:18 BW0001 expected the name of a field, found `[`",
+            "a list is written `array<…>`",
+        ),
+        (
+            "record R { string|null a; int b; }",
+            "1:18 BW0001 `|` has no meaning here",
+            "one of several types is written `union { null, string }`",
+        ),
+        (
+            "enum E { A(\"x\"), B(\"y\") }",
+            "1:11 BW0001 expected `,` or `}`, found `(`",
+            "symbols have no values",
+        ),
+        (
+            "void ping();",
+            "1:1 BW0001 expected a declaration or an import, found `void`",
+            "messages stand inside the braces of a protocol",
+        ),
+        (
+            "record R { decimal a; }",
+            "1:12 BW0004 there is no type `decimal`",
+            "write `decimal(9, 2)`, with the number of digits and of decimal places",
+        ),
+        (
+            "@x(\"\\u12\") record R { }",
+            "1:5 BW0001 `\\u` is not an escape",
+            "four hexadecimal digits follow `\\u`",
         ),
         ("record R { Q q; }", "1:12 BW0004 there is no type `Q`", "declare it, or import the file that does"),
     ] {

@@ -90,3 +90,35 @@ fn an_unreadable_file_is_reported_at_its_byte() {
     let span = parsed.diagnostics[0].primary.as_ref().unwrap().span;
     assert_eq!((sources.position(span).line, span.start), (2, 12));
 }
+
+#[test]
+fn a_file_imported_as_another_kind_is_a_mistake_of_the_import() {
+    let outcome = parse_with(
+        &[(
+            "a.avdl",
+            "import idl \"x.avsc\";\nimport schema \"y.avdl\";\nimport protocol \"x.avsc\";\nrecord R { X x; Y y; }",
+        )],
+        &[("x.avsc", r#"{"type": "record", "name": "X", "fields": []}"#), ("y.avdl", "record Y { int a; }")],
+        &[],
+    );
+    assert_eq!(
+        outcome.lines(),
+        [
+            "1:8 BW0006 `x.avsc` is imported as `idl`, and cannot be read as such",
+            "2:8 BW0006 `y.avdl` is imported as `schema`, and cannot be read as such",
+            "3:8 BW0006 `x.avsc` is imported as `protocol`, and cannot be read as such",
+        ]
+    );
+    let fixes = outcome.parsed.diagnostics.iter().map(|d| d.fix[0].text.as_str());
+    assert_eq!(Vec::from_iter(fixes), ["schema", "idl", "schema"]);
+}
+
+#[test]
+fn an_extension_alone_decides_nothing() {
+    let outcome = parse_with(
+        &[("a.avdl", "import idl \"x.avsc\"; record R { X x; }")],
+        &[("x.avsc", "record X { }")],
+        &[],
+    );
+    assert_eq!(outcome.lines(), [""; 0]);
+}

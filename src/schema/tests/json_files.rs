@@ -108,3 +108,12 @@ fn a_suggested_name_replaces_the_name_and_leaves_the_quotes() {
     let fix = &outcome.parsed.diagnostics[0].fix[0];
     assert_eq!((outcome.text(fix.span), fix.text.as_str()), ("n.F", "m.F"));
 }
+
+#[test]
+fn a_schema_in_the_file_of_a_protocol_is_told_as_such() {
+    let schema = r#"{"type": "record", "name": "R", "fields": []}"#;
+    let lines = parse_with(&[("a.avpr", schema)], &[], &[]).lines();
+    assert_eq!(lines, ["1:1 BW0008 this is a schema, not a protocol"]);
+    let lines = parse_with(&[("a.avsc", r#"{"protocol": "P", "types": []}"#)], &[], &[]).lines();
+    assert_eq!(lines, ["1:1 BW0008 this is a protocol, not a schema"]);
+}

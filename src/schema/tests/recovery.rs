@@ -42,6 +42,42 @@ fn what_is_not_closed_shows_where_it_was_opened() {
 }
 
 #[test]
+fn several_mistakes_in_json_come_out_of_one_run() {
+    let text = "{\n  type: \"record\",\n  \"name\": \"R\"\n  \"fields\": [\n    {\"name\": \"a\", \"type\": \"int\",}\n    {\"name\": \"b\", \"type\": \"int\"},\n  ]\n}";
+    assert_eq!(
+        parse_with(&[("a.avsc", text)], &[], &[]).lines(),
+        [
+            "2:3 BW0001 expected a key in double quotes, found `type`",
+            "4:3 BW0001 expected `,` or `}`, found a text",
+            "5:32 BW0001 JSON has no trailing comma",
+            "6:5 BW0001 expected `,` or `]`, found `{`",
+            "6:33 BW0001 JSON has no trailing comma",
+        ]
+    );
+}
+
+#[test]
+fn what_json_leaves_open_shows_where_it_was_opened() {
+    for (path, text, open) in [
+        ("a.avsc", "{\"type\": \"enum\", \"symbols\": [\"A\", \"B\"", "1:29"),
+        ("a.avsc", "{\"type\": \"enum\", \"symbols\": [\"A\"}", "1:29"),
+        ("a.avdl", "@x({\"a\": 1) record R { int a; }", "1:4"),
+    ] {
+        let outcome = parse_with(&[(path, text)], &[], &[]);
+        assert_eq!(outcome.codes(), [Code::Syntax], "{text}");
+        let label = &outcome.parsed.diagnostics[0].secondary[0];
+        let at = outcome.sources.position(label.span);
+        assert_eq!((label.text.as_str(), format!("{}:{}", at.line, at.column)), ("opened here", open.into()));
+    }
+}
+
+#[test]
+fn a_brace_too_many_is_no_news_after_another_mistake() {
+    let outcome = parse("class P {\n  record R { int a; } }\n");
+    assert_eq!(outcome.lines(), ["1:1 BW0001 expected a declaration or an import, found `class`"]);
+}
+
+#[test]
 fn one_mistake_gives_one_error() {
     for (text, line) in [
         (
