@@ -171,6 +171,15 @@ fn a_plan_is_stale_when_what_it_touches_was_edited() {
 }
 
 #[test]
+fn a_saved_plan_of_a_metric_is_applied() {
+    let (server, project) = planned();
+    server.report("experiment_exposure_event.experiment_id.top_rate");
+    project.run(&["plan", "--out", "p.json"]).exits(0);
+    project.run(&["apply", "p.json"]).exits(0).says(&["Applied 2 of 2"]);
+    project.is_settled();
+}
+
+#[test]
 fn a_plan_is_stale_when_what_it_changes_is_gone() {
     let (server, project) = planned();
     server.delete(server.id_at(ANOMALY));
