@@ -87,6 +87,11 @@ async fn run_on(
         return Ok(exit);
     }
     if plan.changes.is_empty() {
+        let cut_off = planned.refreshed.journal.as_ref().is_some_and(|journal| !journal.is_complete());
+        if cut_off && planned.plan.changes.is_empty() && pattern.is_none() {
+            // What the last apply left open has turned out to be done.
+            state.forget_run().await?;
+        }
         return Ok(Exit::Done);
     }
     let asks = arguments.plan.is_none() && !arguments.yes;

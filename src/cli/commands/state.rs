@@ -47,6 +47,14 @@ pub async fn run(command: &StateCommand, global: &Global, output: &mut Output) -
                     "applied": applied.iter().map(|(address, applied)| json!({
                         "address": address, "id": applied.id, "rev": applied.rev, "applied_at": applied.applied_at,
                     })).collect::<Vec<_>>(),
+                    "last_apply": state.journal()?.map(|journal| json!({
+                        "digest": journal.run.digest,
+                        "started_at": journal.run.started_at,
+                        "ended_at": journal.run.ended_at,
+                        "changes": journal.run.changes,
+                        "done": journal.done(),
+                        "unknown": journal.unknown().map(|step| &step.address).collect::<Vec<_>>(),
+                    })),
                 }));
                 return Ok(Exit::Done);
             }
@@ -120,15 +128,13 @@ async fn restore(address: &str, yes: bool, session: &Session, store: &Store, out
     let connection = session.connect(output).await?;
     let made = ops::restore(&removed, session.environment()?, &connection.writer).await;
     connection.close().await?;
-    let made = match made? {
-        Some(id) => format!("restored as {id}"),
-        None => "restored".to_owned(),
-    };
+    let id = made?;
     if output.json {
-        output.json(&json!({"format_version": 1, "address": address, "result": made}));
+        output.json(&json!({"format_version": 1, "address": address, "id": id}));
     } else {
+        let made = id.map(|id| format!(" as {id}")).unwrap_or_default();
         output.result(&format!(
-            "{address}: {made}\nNo apply touches it. If the annotation comes back, it is taken over with its history.\n"
+            "{address}: restored{made}\nNo apply touches it. If the annotation comes back, it is taken over with its history.\n"
         ));
     }
     Ok(Exit::Done)
