@@ -14,6 +14,7 @@ mod identity;
 mod in_process;
 mod journal;
 mod last_look;
+mod lock;
 mod look;
 mod metric;
 mod partial;

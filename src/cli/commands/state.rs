@@ -17,8 +17,13 @@ const SHOWN: usize = 20;
 
 pub async fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
-    let directory = session.snapshot_directory();
-    let Some(store) = Store::open_existing(&directory)? else {
+    let words = match command {
+        StateCommand::Show => "bellwether state show",
+        StateCommand::Export => "bellwether state export",
+        StateCommand::Restore { .. } => "bellwether state restore",
+    };
+    let Some(store) = session.existing_store(words, output)? else {
+        let directory = session.snapshot_directory();
         let message = format!("there is no snapshot in {} yet: run `bellwether plan`", directory.display());
         return Err(Failure::Message(message).into());
     };
