@@ -17,7 +17,8 @@ pub struct Holder {
     pub process: u32,
     /// What it does, in words: `bellwether apply`.
     pub command: String,
-    /// When it opened the store.
+    /// When it opened the store: when the note was written.
+    #[serde(skip)]
     pub since: Timestamp,
 }
 
@@ -25,7 +26,7 @@ impl Holder {
     /// Notes that this process has the store open. That it cannot be noted keeps nobody from work.
     pub(super) fn note(directory: &Path, command: &str) {
         let holder =
-            Self { process: std::process::id(), command: command.to_owned(), since: Timestamp::now() };
+            Self { process: std::process::id(), command: command.to_owned(), since: Timestamp::default() };
         if let Ok(text) = serde_json::to_vec(&holder) {
             let _ = fs::write(directory.join(FILE), text);
         }
@@ -33,7 +34,10 @@ impl Holder {
 
     /// The note, if there is one that can be read.
     pub(super) fn read(directory: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(directory.join(FILE)).ok()?).ok()
+        let path = directory.join(FILE);
+        let holder: Self = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let written = fs::metadata(path).ok()?.modified().ok()?;
+        Some(Self { since: written.try_into().ok()?, ..holder })
     }
 }
 
