@@ -1,6 +1,6 @@
 //! Applying a plan: the right order, at most eight writes at a time, one call for each change.
 //!
-//! It acts on the plan alone. Right before a write it reads the monitor once more: what somebody edited meanwhile is
+//! It acts on the plan alone. Right before a write it reads the monitor or metric once more: what somebody edited meanwhile is
 //! left alone. Before and after each call the journal is on the disk.
 
 mod record;
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use self::schedule::Schedule;
 use crate::datadog::Writer;
-use crate::model::{Address, LiveMetric};
+use crate::model::Address;
 use crate::plan::{Change, Outcome, Plan, Report};
 use crate::stop::{Level, Stop};
 use crate::store::{Environment, Run};
@@ -38,8 +38,6 @@ pub struct Context<'a> {
     pub owner_tag: &'a str,
     /// Where the journal and what was applied are kept.
     pub state: &'a Environment,
-    /// The live metrics, as the plan's own refresh read them.
-    pub metrics: &'a BTreeMap<String, LiveMetric>,
     /// The ids of monitors that exist, by address, for composites.
     pub ids: BTreeMap<Address, u64>,
     /// The time, for records.

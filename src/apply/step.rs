@@ -11,7 +11,7 @@ use crate::datadog::ApiError;
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
-use crate::plan::{Action, Change, Outcome, Plan, Standing, standing};
+use crate::plan::{Action, Change, Outcome, Plan, Standing, metric_document, standing};
 use crate::store::{Ended, Recorded, Step, StoreError};
 use crate::text::clean;
 
@@ -251,6 +251,12 @@ fn with_ids(after: &Document, ids: &Ids) -> Document {
 async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwritten> {
     let document = if change.action == Action::Delete { &change.before } else { &change.after };
     let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
+    let live = context.writer.reader().metric(name).await?;
+    match standing(change, &change.after, &metric_document(name, &live)) {
+        Standing::AsPlannedFrom => {}
+        Standing::AlreadyApplied => return Ok(Written { id: None }),
+        Standing::Changed(what) => return Err(Unwritten::Stale(what)),
+    }
     if change.action == Action::Delete {
         keep(change, document, context).await?;
         context.writer.delete_tag_configuration(name).await?;
@@ -262,7 +268,7 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwri
     };
     let (metadata, configuration) =
         (part("metadata.", "metadata"), part("tag_configuration.", "tag_configuration"));
-    let exists = context.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some());
+    let exists = live.tag_configuration.is_some();
     // The metadata carry the mark that says what is applied. It comes last, so that an apply that is killed in between
     // is not taken for done; but first on a metric that is new to us, whose configuration would look like another's.
     if let (Some(wanted), true) = (configuration, exists) {

@@ -35,6 +35,9 @@ pub struct Global {
     /// No progress and no notices
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// How long to wait for another bellwether that uses the state directory
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, global = true)]
+    pub lock_timeout: u64,
     /// More detail
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,

@@ -55,7 +55,6 @@ pub async fn apply(
         writer,
         owner_tag: &request.environment.tag,
         state: request.state,
-        metrics: &refreshed.snapshot.metrics,
         ids,
         now,
         progress,

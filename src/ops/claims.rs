@@ -1,6 +1,7 @@
 //! Whether somebody else has what is about to be made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::{Failure, PlanRequest, Planned, plan_from};
 use crate::compile::ResourceKind;
@@ -38,7 +39,13 @@ pub async fn judge(
     };
     let ours = |live: &LiveMonitor| live.tags.contains(&request.environment.tag);
     let known: BTreeSet<_> = planned.refreshed.snapshot.monitors.iter().map(|live| live.id).collect();
-    let found = reader.all_monitors(|live| address(live).is_some() && !known.contains(&live.id)).await?;
+    let organisation = OnceLock::new();
+    let found = reader
+        .all_monitors(|live| {
+            organisation.get_or_init(|| live.organisation());
+            address(live).is_some() && !known.contains(&live.id)
+        })
+        .await?;
     let (late, others): (Vec<_>, Vec<_>) = found.into_iter().partition(ours);
     let of_another_environment = |live: &LiveMonitor| {
         request.project.config.environments.values().any(|environment| live.tags.contains(&environment.tag))
@@ -58,6 +65,9 @@ pub async fn judge(
     }
     planned.plan.api_calls.read += calls;
     planned.plan.blocked.extend(claimed.iter().map(|(address, live)| blocked(address, live, request)));
+    if planned.plan.organisation.is_none() {
+        planned.plan.organisation = organisation.into_inner().flatten();
+    }
     planned.plan.count();
     Ok(planned)
 }

@@ -24,8 +24,16 @@ pub struct Fresh {
 ///
 /// # Errors
 ///
-/// [`Failure::Stale`], naming the objects; nothing was written.
+/// [`Failure::Stale`], naming the objects, and when the plan is of another organisation; nothing was written.
 pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
+    if let (Some(planned), Some(found)) = (saved.organisation, now.plan.organisation)
+        && planned != found
+    {
+        return Err(Failure::Message(format!(
+            "the plan was made for organisation {planned} of Datadog, these keys belong to {found}. \
+             Nothing was written. Use the other keys, or make the plan again"
+        )));
+    }
     let mut plan = saved;
     let mut stale = Vec::new();
     let mut kept = Vec::new();

@@ -16,7 +16,7 @@ use crate::compile::{DesiredGraph, Node, ResourceKind};
 use crate::config::{Budget, Guard, OnDrift};
 use crate::diag::{Code, Diagnostic, Sources};
 use crate::diff::{ChangedBy, FieldDifference};
-use crate::model::{Address, Applied, Document, MonitorId, Snapshot};
+use crate::model::{Address, Applied, Document, LiveMonitor, MonitorId, Snapshot};
 use crate::parallel::in_parts;
 
 /// Everything that a plan is made of.
@@ -125,6 +125,7 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
     let mut plan = Plan {
         format_version: FORMAT_VERSION,
         environment: inputs.environment.to_owned(),
+        organisation: inputs.snapshot.monitors.first().and_then(LiveMonitor::organisation),
         digest: String::new(),
         created_at: inputs.now,
         only: inputs.options.only.map(|(pattern, _)| pattern.to_owned()),

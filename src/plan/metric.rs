@@ -55,7 +55,7 @@ impl Builder<'_> {
         let mut change = Change {
             fields: self.fields(node, &written, applied),
             effect,
-            before: pick(&document, leaves(&node.document).into_keys().filter(|path| path.contains('.'))),
+            before: pick(&document, leaves(&node.document).into_keys()),
             after: node.document.clone(),
             ..self.change(node, action, None)
         };

@@ -29,7 +29,10 @@ pub struct Plan {
     pub format_version: u32,
     /// The environment it was made for.
     pub environment: String,
-    /// SHA-256 over the environment and all changes; equal plans have equal digests.
+    /// Datadog's number of the organisation it was made for, as the live monitors say; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<u64>,
+    /// SHA-256 over the environment, the organisation and all changes; equal plans have equal digests.
     pub digest: String,
     /// When it was made; the only part that differs between two runs over the same input.
     pub created_at: Timestamp,
@@ -347,7 +350,15 @@ impl Plan {
             json!([drift.address, fields.collect::<Vec<_>>()])
         });
         let (changes, drift): (Vec<Value>, Vec<Value>) = (changes.collect(), drift.collect());
-        let all = json!([FORMAT_VERSION, self.environment, self.only, changes, drift, self.blocked]);
+        let all = json!([
+            FORMAT_VERSION,
+            self.environment,
+            self.organisation,
+            self.only,
+            changes,
+            drift,
+            self.blocked
+        ]);
         hex(&Sha256::digest(plain_numbers(&all).to_string().as_bytes()))
     }
 

@@ -3,14 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Holder;
+
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it open.
-    #[error("another bellwether process uses `{}`; wait for it to end", .path.display())]
+    #[error("`{}` is used by {}; wait for it to end, with --lock-timeout SECONDS", .path.display(), named(.holder.as_ref()))]
     Locked {
         /// The store's directory.
         path: PathBuf,
+        /// Who that is, as far as it is known.
+        holder: Option<Holder>,
     },
     /// A newer version wrote it. Nothing was changed.
     #[error(
@@ -43,13 +47,17 @@ pub enum StoreError {
     },
 }
 
+fn named(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), Holder::to_string)
+}
+
 impl StoreError {
     pub(super) fn of_sled(directory: &Path, error: sled::Error) -> Self {
         let path = directory.to_owned();
         match error {
             // sled wraps the lock's error into a text.
             sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-                Self::Locked { path }
+                Self::Locked { path, holder: None }
             }
             sled::Error::Io(source) => Self::Io { path, source },
             sled::Error::Corruption { .. } => {

@@ -116,13 +116,30 @@ impl Environment {
     /// When the disk refuses.
     pub async fn begin_run(&self, run: &Run) -> Result<(), StoreError> {
         let tree = self.tree(Kind::Journal)?;
+        let mut batch = self.without_entries(&tree)?;
+        batch.insert(RUN, self.pack(run)?);
+        tree.apply_batch(batch).map_err(|error| self.failed(error))?;
+        self.durable().await
+    }
+
+    /// Drops the account of the last apply: nothing is left of what it was about.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub async fn forget_run(&self) -> Result<(), StoreError> {
+        let Some(tree) = self.existing(Kind::Journal)? else { return Ok(()) };
+        let batch = self.without_entries(&tree)?;
+        tree.apply_batch(batch).map_err(|error| self.failed(error))?;
+        self.durable().await
+    }
+
+    fn without_entries(&self, tree: &sled::Tree) -> Result<sled::Batch, StoreError> {
         let mut batch = sled::Batch::default();
         for key in tree.iter().keys() {
             batch.remove(key.map_err(|error| self.failed(error))?);
         }
-        batch.insert(RUN, self.pack(run)?);
-        tree.apply_batch(batch).map_err(|error| self.failed(error))?;
-        self.durable().await
+        Ok(batch)
     }
 
     /// Notes that the apply ended in order.

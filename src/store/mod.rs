@@ -7,6 +7,7 @@
 
 mod environment;
 mod error;
+mod holder;
 mod journal;
 mod record;
 mod snapshot;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use environment::{Environment, Removed};
 pub use error::StoreError;
+pub use holder::Holder;
 pub use journal::{Ended, Journal, Recorded, Run, Step};
 pub use snapshot::Written;
 
@@ -36,8 +38,25 @@ const FORMAT_FILE: &str = "format_version";
 /// Enough for the upper nodes of any tree here. Loading is one pass, so that more would only use memory.
 const CACHE: u64 = 16 << 20;
 
-/// How long a locked directory is asked for again.
+/// How long a locked directory is asked for again, whatever the caller says: sled's threads may hold the lock for a
+/// moment after the last handle was dropped.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a store is opened.
+pub struct Opening<'a> {
+    /// What this process does, for others that find the directory locked: `bellwether apply`. No secrets.
+    pub command: &'a str,
+    /// How long to wait for another process.
+    pub timeout: Duration,
+    /// Told once, when a wait begins, who has the store open, if that is known.
+    pub waits: &'a dyn Fn(Option<&Holder>),
+}
+
+impl Default for Opening<'_> {
+    fn default() -> Self {
+        Self { command: "bellwether", timeout: Duration::ZERO, waits: &|_| {} }
+    }
+}
 
 /// An open store. It locks its directory against other processes until it and its environments are dropped.
 #[derive(Clone)]
@@ -59,13 +78,22 @@ impl Store {
     ///
     /// When another process uses it, when a newer version wrote it, or when it cannot be read.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        if let Some(store) = Self::open_existing(directory)? {
+        Self::open_as(directory, &Opening::default())
+    }
+
+    /// Opens the store in `directory` as `opening` says, and creates it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_as(directory: &Path, opening: &Opening<'_>) -> Result<Self, StoreError> {
+        if let Some(store) = Self::open_existing(directory, opening)? {
             return Ok(store);
         }
         let io = |source| StoreError::Io { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(io)?;
         write_format(directory).map_err(io)?;
-        Self::start(directory)
+        Self::start(directory, opening)
     }
 
     /// Opens the store in `directory`; `None` where there is none. Then nothing is created.
@@ -73,7 +101,7 @@ impl Store {
     /// # Errors
     ///
     /// As [`Store::open`].
-    pub fn open_existing(directory: &Path) -> Result<Option<Self>, StoreError> {
+    pub fn open_existing(directory: &Path, opening: &Opening<'_>) -> Result<Option<Self>, StoreError> {
         let path = directory.join(FORMAT_FILE);
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -88,7 +116,7 @@ impl Store {
         };
         // Before sled sees anything: opening a database may already write to it.
         match text.trim().parse() {
-            Ok(FORMAT_VERSION) => Self::start(directory).map(Some),
+            Ok(FORMAT_VERSION) => Self::start(directory, opening).map(Some),
             Ok(found) if found > FORMAT_VERSION => {
                 Err(StoreError::Newer { path: directory.to_owned(), found, supported: FORMAT_VERSION })
             }
@@ -99,13 +127,14 @@ impl Store {
         }
     }
 
-    fn start(directory: &Path) -> Result<Self, StoreError> {
+    fn start(directory: &Path, opening: &Opening<'_>) -> Result<Self, StoreError> {
         let config = sled::Config::new()
             .path(directory)
             .cache_capacity(CACHE)
             // Everything that must last is flushed where it is written.
             .flush_every_ms(None);
         let started = Instant::now();
+        let mut told = false;
         let db = loop {
             // On some kinds of damage sled panics instead of returning an error.
             let opened = catch_unwind(AssertUnwindSafe(|| config.open())).unwrap_or_else(|_| {
@@ -113,13 +142,22 @@ impl Store {
             });
             match opened.map_err(|error| StoreError::of_sled(directory, error)) {
                 Ok(db) => break db,
-                // sled's threads may hold the lock for a moment after the last handle was dropped.
                 Err(StoreError::Locked { .. }) if started.elapsed() < LOCK_PATIENCE => {
                     thread::sleep(Duration::from_millis(10));
+                }
+                Err(StoreError::Locked { .. }) if started.elapsed() < opening.timeout => {
+                    if !std::mem::replace(&mut told, true) {
+                        (opening.waits)(Holder::read(directory).as_ref());
+                    }
+                    thread::sleep(Duration::from_millis(100));
+                }
+                Err(StoreError::Locked { path, .. }) => {
+                    return Err(StoreError::Locked { path, holder: Holder::read(directory) });
                 }
                 Err(error) => return Err(error),
             }
         };
+        Holder::note(directory, opening.command);
         Ok(Self { db, directory: directory.to_owned() })
     }
 

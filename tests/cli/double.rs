@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use futures_util::stream;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::support::{Server, client, runtime};
@@ -40,8 +41,22 @@ pub enum Answer {
     PassButSay(u16, String),
     /// Passed on to the sandbox; this happens before its answer is given.
     PassThen(Box<dyn FnOnce() + Send>),
+    /// Passed on to the sandbox, whose JSON answer is changed on its way back.
+    Change(Box<dyn FnOnce(&mut Value) + Send>),
     /// The beginning of a body, and then the connection breaks.
     Break(String),
+}
+
+impl Answer {
+    /// Passed on; meanwhile somebody does something in Datadog.
+    pub fn meanwhile(happens: impl FnOnce() + Send + 'static) -> Self {
+        Self::PassThen(Box::new(|| tokio::task::block_in_place(happens)))
+    }
+
+    /// Passed on, and the answer is changed.
+    pub fn changed(change: impl FnOnce(&mut Value) + Send + 'static) -> Self {
+        Self::Change(Box::new(change))
+    }
 }
 
 type Script = Box<dyn FnMut(&Asked) -> Answer + Send>;
@@ -110,7 +125,7 @@ async fn respond(request: Request, script: &Mutex<Script>, behind: &str) -> Resp
             let parts = [Ok(text), Err(std::io::Error::other("broken on purpose"))];
             Response::builder().body(Body::from_stream(stream::iter(parts))).unwrap()
         }
-        Answer::Pass | Answer::PassButSay(..) | Answer::PassThen(_) => {
+        Answer::Pass | Answer::PassButSay(..) | Answer::PassThen(_) | Answer::Change(_) => {
             let mut request = client().request(parts.method, format!("{behind}{}", asked.path)).body(body);
             for name in ["dd-api-key", "dd-application-key", "content-type"] {
                 if let Some(value) = parts.headers.get(name) {
@@ -128,9 +143,18 @@ async fn respond(request: Request, script: &Mutex<Script>, behind: &str) -> Resp
                 assert!(status.is_success());
                 return Response::builder().status(said).body(Body::from(text)).unwrap();
             }
-            if let Answer::PassThen(then) = answer {
-                then();
-            }
+            let reply = match answer {
+                Answer::Change(change) if status.is_success() => {
+                    let mut value = serde_json::from_slice(&reply).unwrap();
+                    change(&mut value);
+                    Bytes::from(value.to_string())
+                }
+                Answer::PassThen(then) => {
+                    then();
+                    reply
+                }
+                _ => reply,
+            };
             Response::builder().status(status).body(Body::from(reply)).unwrap()
         }
     }

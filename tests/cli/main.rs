@@ -3,20 +3,26 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod calls;
+mod claims;
 mod composite;
 mod crash;
 mod double;
 mod drift;
 mod fixes;
+mod half_read;
 mod identity;
 mod in_process;
 mod interrupted;
+mod journal;
+mod last_look;
 mod limits;
+mod lock;
 mod look;
 mod metric;
 mod partial;
 mod property;
 mod refusals;
+mod restore;
 mod saved;
 mod secrets;
 mod storm;

@@ -104,7 +104,7 @@ proptest! {
     fn once_applied_nothing_is_left_but_what_is_held(first in schema(), second in schema(), edits in edits()) {
         let directory = tempfile::tempdir().unwrap();
         let (root, server) = (directory.path(), Server::new());
-        let config = format!("[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n", server.url());
+        let config = format!("[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n[guard]\nmax_deletes = \"100%\"\n", server.url());
         std::fs::create_dir(root.join("schemas")).unwrap();
         std::fs::write(root.join("bellwether.toml"), format!("default_environment = \"e\"\n{config}")).unwrap();
         let write = |schema: &str| std::fs::write(root.join("schemas/e.avdl"), schema).unwrap();

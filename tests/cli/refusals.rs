@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bellwether::store::Store;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -377,21 +376,6 @@ fn what_datadog_would_reject_is_told_at_the_annotation_and_not_tried() {
         run.complains(&["error[BW0409]", "schemas/cart.avdl:22", "parameter 'query' is invalid"]);
     }
     assert_eq!(server.writes_since(0), [""; 0]);
-}
-
-#[test]
-fn a_state_directory_in_use_is_told() {
-    let server = Server::new();
-    let project = Project::storefront_at(server.url());
-    project.apply();
-    let mark = server.mark();
-    let held = Store::open(&project.path("state/snapshot")).unwrap();
-    for command in [&["plan"][..], &["apply", "--yes"], &["drift"]] {
-        project.run(command).exits(1).complains(&["another bellwether", "state/snapshot", "wait"]);
-    }
-    drop(held);
-    assert_eq!(server.writes_since(mark), [""; 0]);
-    project.is_settled();
 }
 
 #[test]

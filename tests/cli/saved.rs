@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::double::{Answer, Asked, Double};
 use super::support::{Project, Server, actions};
 
 const ANOMALY: &str = "com.example.shop.CartAbandonedEvent/traffic_anomaly_monitor";
@@ -120,6 +121,8 @@ fn a_plan_file_that_was_edited_is_refused() {
         |plan: &mut Value| plan["changes"][0]["action"] = "delete".into(),
         |plan: &mut Value| plan["changes"] = json!([]),
         |plan: &mut Value| plan["environment"] = "prod".into(),
+        |plan: &mut Value| plan["organisation"] = json!(2),
+        |plan: &mut Value| drop(plan.as_object_mut().unwrap().remove("organisation")),
     ] {
         let mut edited = original.clone();
         edit(&mut edited);
@@ -134,10 +137,13 @@ fn a_plan_file_that_was_edited_is_refused() {
 #[test]
 fn a_file_that_is_no_plan_is_refused() {
     let (server, project) = planned();
-    let mut newer = saved(&project);
-    newer["format_version"] = json!(2);
-    project.write("p.json", &newer.to_string());
-    is_refused(&server, &project, &[], 1, &["version 2", "make the plan again"]);
+    for version in [0, 2] {
+        let mut other = saved(&project);
+        other["format_version"] = json!(version);
+        project.write("other.json", &other.to_string());
+        let told = format!("version {version}");
+        project.run(&["apply", "other.json"]).exits(1).complains(&[&told, "make the plan again"]);
+    }
     for text in ["", "{", "[]", "{\"format_version\": 1}", "null"] {
         project.write("p.json", text);
         is_refused(&server, &project, &[], 1, &["p.json", "not a plan"]);
@@ -150,6 +156,43 @@ fn a_file_that_is_no_plan_is_refused() {
 fn a_plan_of_another_environment_is_refused() {
     let (server, project) = planned();
     is_refused(&server, &project, &["--env", "prod"], 1, &["`sandbox`", "`prod`"]);
+}
+
+/// Everything is of another organisation than the sandbox's.
+fn elsewhere(asked: &Asked) -> Answer {
+    match asked.is("GET", "/api/v1/monitor") {
+        true => Answer::changed(|list| {
+            for monitor in list.as_array_mut().unwrap() {
+                monitor["org_id"] = json!(2);
+            }
+        }),
+        false => Answer::Pass,
+    }
+}
+
+#[test]
+fn a_plan_of_another_organisation_is_refused() {
+    let (server, project) = planned();
+    let first = saved(&project)["organisation"].as_u64().unwrap();
+    let double = Double::before(&server, elsewhere);
+    project.edit("bellwether.toml", server.url(), double.url());
+    // Another machine, which has seen neither of the two.
+    project.lose_snapshot();
+    let told = format!("made for organisation {first} of Datadog, these keys belong to 2");
+    is_refused(&server, &project, &[], 1, &[&told]);
+}
+
+#[test]
+fn a_first_plan_of_another_organisation_is_refused() {
+    let server = Server::new();
+    let foreign =
+        json!({"type": "query alert", "name": "x", "query": "avg(last_5m):avg:c.d{*} > 1", "tags": []});
+    server.create(&foreign);
+    let project = Project::storefront_at(server.url());
+    project.run(&["plan", "--out", "p.json"]).exits(0);
+    let double = Double::before(&server, elsewhere);
+    project.edit("bellwether.toml", server.url(), double.url());
+    is_refused(&server, &project, &[], 1, &["these keys belong to 2"]);
 }
 
 #[test]
@@ -168,6 +211,15 @@ fn a_plan_is_stale_when_what_it_touches_was_edited() {
             &["1 of 1 objects changed since the plan", ANOMALY, "message", "bellwether plan"],
         );
     }
+}
+
+#[test]
+fn a_saved_plan_of_a_metric_is_applied() {
+    let (server, project) = planned();
+    server.report("experiment_exposure_event.experiment_id.top_rate");
+    project.run(&["plan", "--out", "p.json"]).exits(0);
+    project.run(&["apply", "p.json"]).exits(0).says(&["Applied 2 of 2"]);
+    project.is_settled();
 }
 
 #[test]

@@ -390,5 +390,6 @@ pub fn stable() -> impl Drop {
     settings.add_filter(r"\b\d+\.\d s\b", "N s");
     settings.add_filter(r"http://127\.0\.0\.1:\d+", "URL");
     settings.add_filter(r"\b[0-9a-f]{64}\b", "DIGEST");
+    settings.add_filter(r"the last apply, [0-9a-f]{8},", "the last apply, DIGEST,");
     settings.bind_to_scope()
 }

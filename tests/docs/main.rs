@@ -7,6 +7,7 @@
 mod avro;
 mod diagnostics;
 mod examples;
+mod guarantees;
 mod lifecycle;
 mod pages;
 mod plan_format;

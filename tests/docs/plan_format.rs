@@ -4,7 +4,7 @@ use bellwether::plan::{Action, Options, Plan};
 use serde_json::{Value, json};
 
 use super::project::World;
-use super::{page, rows};
+use super::{page, rows, section};
 
 fn schema() -> Value {
     serde_json::from_str(&page("plan.schema.json")).unwrap()
@@ -111,6 +111,33 @@ async fn every_sort_of_plan_fits_the_schema() {
     check(&plan);
     assert!(actions(&plan).contains(&Action::Delete));
     assert!(plan.blocked.iter().any(|blocked| blocked.guard == "max_deletes"));
+}
+
+#[tokio::test]
+async fn a_plan_that_somebody_elses_monitor_blocks_fits_the_schema() {
+    let world = World::new().await;
+    let text = shop("@alert_channel(\"a\") @traffic_anomaly_monitor({}) record CartEvent { string id; }");
+    let tags = ["bellwether:com.example.CartEvent/traffic_anomaly_monitor"];
+    let query = "avg(last_5m):avg:a.b{*} > 1";
+    world
+        .create(json!({"type": "query alert", "name": "Theirs", "message": "", "query": query, "tags": tags}))
+        .await;
+    let plan = world.plan(&text, Options::default()).await;
+    check(&plan);
+    assert_eq!(plan.blocked.iter().map(|blocked| blocked.guard.as_str()).collect::<Vec<_>>(), ["claimed"]);
+    assert!(plan.organisation.is_some(), "the other monitor tells it");
+}
+
+#[test]
+fn every_guard_of_the_schema_is_explained() {
+    let guards = schema()["properties"]["blocked"]["items"]["properties"]["guard"]["enum"].clone();
+    let known: std::collections::BTreeSet<String> = serde_json::from_value(guards).unwrap();
+    let text = page("lifecycle.md");
+    let explained: std::collections::BTreeSet<String> = rows(section(&text, "## Guards"))
+        .iter()
+        .flat_map(|row| row[0].split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(explained, known);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, c
 use crate::plan::{Options, Plan};
 use crate::render;
 use crate::stop::{Level, Stop};
+use crate::store::Store;
 
 pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Output) -> Outcome {
     let saved = arguments.plan.as_deref().map(read_plan).transpose()?;
@@ -33,8 +34,10 @@ pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Outpu
         let message = format!("the plan was made for `{}`, not for `{}`", saved.environment, session.name);
         return Err(Failure::Message(message).into());
     }
+    // First of all: while another process is waited for, nothing that it changes may be known already.
+    let store = session.store("bellwether apply", output)?;
     let connection = session.connect(output).await?;
-    let result = run_on(arguments, saved, &session, &connection, output).await;
+    let result = run_on(arguments, saved, &session, &store, &connection, output).await;
     connection.close().await?;
     result
 }
@@ -49,10 +52,10 @@ async fn run_on(
     arguments: &ApplyArguments,
     saved: Option<Plan>,
     session: &Session,
+    store: &Store,
     connection: &Connection,
     output: &mut Output,
 ) -> Outcome {
-    let store = session.store()?;
     let state = store.environment(&session.name);
     let pattern = saved.as_ref().and_then(|saved| saved.only.clone()).or_else(|| arguments.only.clone());
     let matcher = only(pattern.as_deref())?;
@@ -87,6 +90,11 @@ async fn run_on(
         return Ok(exit);
     }
     if plan.changes.is_empty() {
+        let cut_off = planned.refreshed.journal.as_ref().is_some_and(|journal| !journal.is_complete());
+        if cut_off && planned.plan.changes.is_empty() && pattern.is_none() {
+            // What the last apply left open has turned out to be done.
+            state.forget_run().await?;
+        }
         return Ok(Exit::Done);
     }
     let asks = arguments.plan.is_none() && !arguments.yes;

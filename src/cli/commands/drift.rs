@@ -13,8 +13,8 @@ use crate::render;
 pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let compiled = session.compile()?;
+    let store = session.store("bellwether drift", output)?;
     let connection = session.connect(output).await?;
-    let store = session.store()?;
     let state = store.environment(&session.name);
     let reader = connection.writer.reader();
     let request = PlanRequest {

@@ -6,7 +6,6 @@ use super::Outcome;
 use super::session::Session;
 use crate::diag::Code;
 use crate::ops::{Exit, Explanation, explain, stored};
-use crate::store::Store;
 use crate::text::clean_line;
 use crate::units::plain;
 
@@ -24,7 +23,7 @@ pub fn run(what: &str, global: &Global, output: &mut Output) -> Outcome {
     }
     let session = Session::open(global)?;
     let compiled = session.compile()?;
-    let state = match Store::open_existing(&session.snapshot_directory())? {
+    let state = match session.existing_store("bellwether explain", output)? {
         Some(store) => stored(&store.environment(&session.name)).ok(),
         None => None,
     };

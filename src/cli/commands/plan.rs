@@ -26,8 +26,8 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
     let (planned, mut header) = if arguments.offline {
         offline(&session, options, output).await?
     } else {
+        let store = session.store("bellwether plan", output)?;
         let connection = session.connect(output).await?;
-        let store = session.store()?;
         let result = session.plan(&connection, &store.environment(&session.name), options, output).await;
         connection.close().await?;
         result?
@@ -81,7 +81,7 @@ async fn offline(
     options: Options<'_>,
     output: &Output,
 ) -> Result<(Planned, Header), CommandError> {
-    let store = session.store()?;
+    let store = session.store("bellwether plan", output)?;
     let state = store.environment(&session.name);
     let request = PlanRequest {
         project: &session.project,

@@ -1,7 +1,7 @@
 //! What most commands start with: the project, its environment, its state.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -14,7 +14,7 @@ use crate::ops::{Compiled, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
 use crate::project::Project;
 use crate::render::{Header, count};
-use crate::store::{Journal, Store};
+use crate::store::{Holder, Journal, Opening, Store};
 
 /// A project and one of its environments.
 pub struct Session {
@@ -22,6 +22,7 @@ pub struct Session {
     pub project: Project,
     /// The environment's name.
     pub name: String,
+    lock_timeout: Duration,
 }
 
 impl Session {
@@ -37,7 +38,7 @@ impl Session {
             }
             Err(message) => return Err(Failure::Message(message).into()),
         };
-        Ok(Self { project, name })
+        Ok(Self { project, name, lock_timeout: Duration::from_secs(global.lock_timeout) })
     }
 
     /// The environment.
@@ -70,9 +71,25 @@ impl Session {
         Connection::open(self.environment()?, &directory, output).await
     }
 
-    /// Opens the snapshot store.
-    pub fn store(&self) -> Result<Store, Failure> {
-        Ok(Store::open(&self.snapshot_directory())?)
+    /// Opens the snapshot store for `command`, and creates it where there is none.
+    pub fn store(&self, command: &str, output: &Output) -> Result<Store, Failure> {
+        self.opening(command, output, |opening| Ok(Store::open_as(&self.snapshot_directory(), opening)?))
+    }
+
+    /// Opens the snapshot store for `command`; `None` where there is none.
+    pub fn existing_store(&self, command: &str, output: &Output) -> Result<Option<Store>, Failure> {
+        self.opening(command, output, |opening| {
+            Ok(Store::open_existing(&self.snapshot_directory(), opening)?)
+        })
+    }
+
+    fn opening<T>(&self, command: &str, output: &Output, open: impl FnOnce(&Opening<'_>) -> T) -> T {
+        let waits = |holder: Option<&Holder>| {
+            let who = holder.map_or_else(|| "another process".to_owned(), Holder::to_string);
+            let most = self.lock_timeout.as_secs();
+            output.notice(&format!("Waiting for the state directory, {most} s at most: it is used by {who}"));
+        };
+        open(&Opening { command, timeout: self.lock_timeout, waits: &waits })
     }
 
     /// Makes a plan against Datadog, and the heading that belongs to it.

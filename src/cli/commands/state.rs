@@ -17,8 +17,13 @@ const SHOWN: usize = 20;
 
 pub async fn run(command: &StateCommand, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
-    let directory = session.snapshot_directory();
-    let Some(store) = Store::open_existing(&directory)? else {
+    let words = match command {
+        StateCommand::Show => "bellwether state show",
+        StateCommand::Export => "bellwether state export",
+        StateCommand::Restore { .. } => "bellwether state restore",
+    };
+    let Some(store) = session.existing_store(words, output)? else {
+        let directory = session.snapshot_directory();
         let message = format!("there is no snapshot in {} yet: run `bellwether plan`", directory.display());
         return Err(Failure::Message(message).into());
     };
@@ -47,6 +52,14 @@ pub async fn run(command: &StateCommand, global: &Global, output: &mut Output) -
                     "applied": applied.iter().map(|(address, applied)| json!({
                         "address": address, "id": applied.id, "rev": applied.rev, "applied_at": applied.applied_at,
                     })).collect::<Vec<_>>(),
+                    "last_apply": state.journal()?.map(|journal| json!({
+                        "digest": journal.run.digest,
+                        "started_at": journal.run.started_at,
+                        "ended_at": journal.run.ended_at,
+                        "changes": journal.run.changes,
+                        "done": journal.done(),
+                        "unknown": journal.unknown().map(|step| &step.address).collect::<Vec<_>>(),
+                    })),
                 }));
                 return Ok(Exit::Done);
             }
@@ -120,15 +133,13 @@ async fn restore(address: &str, yes: bool, session: &Session, store: &Store, out
     let connection = session.connect(output).await?;
     let made = ops::restore(&removed, session.environment()?, &connection.writer).await;
     connection.close().await?;
-    let made = match made? {
-        Some(id) => format!("restored as {id}"),
-        None => "restored".to_owned(),
-    };
+    let id = made?;
     if output.json {
-        output.json(&json!({"format_version": 1, "address": address, "result": made}));
+        output.json(&json!({"format_version": 1, "address": address, "id": id}));
     } else {
+        let made = id.map(|id| format!(" as {id}")).unwrap_or_default();
         output.result(&format!(
-            "{address}: {made}\nNo apply touches it. If the annotation comes back, it is taken over with its history.\n"
+            "{address}: restored{made}\nNo apply touches it. If the annotation comes back, it is taken over with its history.\n"
         ));
     }
     Ok(Exit::Done)
