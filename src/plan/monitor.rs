@@ -16,6 +16,13 @@ use crate::model::{Applied, Document, LiveMonitor, MonitorId, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves, pick, put, rev};
 use crate::units::plain;
 
+/// By which addresses a composite's operands were called when it was hashed.
+#[derive(Clone, Copy)]
+enum Names {
+    Present,
+    Former,
+}
+
 impl Builder<'_> {
     /// Plans one desired monitor.
     pub(super) fn monitor(&mut self, node: &Node, matched: Option<&Matched<'_>>) {
@@ -43,7 +50,13 @@ impl Builder<'_> {
         let applied_document = needed.map(|applied| applied.document.get_or(&node.document));
         let known =
             needed.zip(applied_document.as_deref()).map(|(applied, document)| (&applied.rev, document));
-        let base = base::of(node, &desired_rev, live, &self.as_compiled(node, &document), known);
+        let base_as =
+            |names| base::of(node, &desired_rev, live, &self.as_compiled(node, &document, names), known);
+        let base = match base_as(Names::Present) {
+            // An apply may have been cut off after it renamed the operands, and before it renamed this composite.
+            Base::Unknown if is_composite(&node.document) => base_as(Names::Former),
+            base => base,
+        };
         let resolved_base;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
@@ -196,14 +209,19 @@ impl Builder<'_> {
     }
 
     /// A live document in the form in which it was compiled and hashed: a composite's operands as addresses.
-    fn as_compiled<'d>(&self, node: &Node, live: &'d Document) -> Cow<'d, Document> {
+    fn as_compiled<'d>(&self, node: &Node, live: &'d Document, names: Names) -> Cow<'d, Document> {
         if !is_composite(&node.document) {
             return Cow::Borrowed(live);
         }
         let monitors = &self.inputs.snapshot.monitors;
         let operand = |id: u64| {
             let found = monitors.iter().find(|live| live.id.0 == id)?;
-            address_of(found).map(|address| address.to_string())
+            let address = address_of(found)?;
+            let former = self.inputs.graph.get(&address).and_then(|node| node.former.first());
+            match (names, former) {
+                (Names::Former, Some(former)) => Some(former.to_string()),
+                _ => Some(address.to_string()),
+            }
         };
         let mut document = live.clone();
         if let Some(Value::String(query)) = document.get_mut("query") {
