@@ -45,8 +45,23 @@ impl World {
 
     /// Plans and applies. A guard that blocks the plan is a failure.
     pub async fn apply(&self, options: Options<'_>, hooks: &Hooks<'_>) -> Result<(Plan, Applied), Failure> {
+        self.apply_what(options, hooks, |planned| Ok(planned.plan.clone())).await
+    }
+
+    /// Applies a saved plan as far as it is not stale.
+    pub async fn apply_saved(&self, saved: Plan) -> Result<(Plan, Applied), Failure> {
+        let fresh = |planned: &Planned| Ok(ops::check_saved(saved, planned)?.plan);
+        self.apply_what(Options::default(), &Hooks::QUIET, fresh).await
+    }
+
+    async fn apply_what(
+        &self,
+        options: Options<'_>,
+        hooks: &Hooks<'_>,
+        what: impl FnOnce(&Planned) -> Result<Plan, Failure>,
+    ) -> Result<(Plan, Applied), Failure> {
         self.with_plan(options, async |request, planned| {
-            let plan = planned.plan.clone();
+            let plan = what(&planned)?;
             assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
             if let Some(blocked) = plan.blocked.first() {
                 return Err(Failure::Message(format!("{}: {}", blocked.guard, blocked.message)));

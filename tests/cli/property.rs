@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use bellwether::plan::{Options, Plan};
+use bellwether::ops::{Failure, Verified};
+use bellwether::plan::{Change, Options, Plan};
 use bellwether::store::Store;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -118,7 +119,7 @@ proptest! {
 
         let ids: Vec<u64> = server.monitors().iter().map(|monitor| monitor["id"].as_u64().unwrap()).collect();
         let mut edited = std::collections::BTreeSet::new();
-        for (index, edit) in edits {
+        for (index, edit) in edits.clone() {
             let Some(&id) = ids.get(index % ids.len().max(1)) else { continue };
             let before = server.monitor(id);
             server.edit(id, |body| edit.make(body));
@@ -140,5 +141,50 @@ proptest! {
         let empty = Store::open(&root.join("other")).unwrap();
         let plan = runtime().block_on(run(root, server.url(), &empty, false, false));
         prop_assert!(plan.changes.is_empty() && plan.drift.is_empty(), "{plan:?}");
+    }
+
+    #[test]
+    fn a_saved_plan_applies_as_shown_or_refuses(
+        first in schema(), second in schema(), edits in edits(), later in edits()
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, server) = (directory.path(), Server::new());
+        let config = format!("[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n[guard]\nmax_deletes = \"100%\"\n", server.url());
+        std::fs::create_dir(root.join("schemas")).unwrap();
+        std::fs::write(root.join("bellwether.toml"), format!("default_environment = \"e\"\n{config}")).unwrap();
+        let write = |schema: &str| std::fs::write(root.join("schemas/e.avdl"), schema).unwrap();
+        let store = Store::open(&root.join("state")).unwrap();
+        let go = |apply| runtime().block_on(run(root, server.url(), &store, false, apply));
+        let edit = |edits: Vec<(usize, Edit)>| {
+            let ids: Vec<u64> = server.monitors().iter().map(|monitor| monitor["id"].as_u64().unwrap()).collect();
+            for (index, edit) in edits {
+                let Some(&id) = ids.get(index % ids.len().max(1)) else { continue };
+                server.edit(id, |body| edit.make(body));
+            }
+        };
+
+        write(&first);
+        go(true);
+        edit(edits);
+        write(&second);
+        let saved = go(false);
+        prop_assume!(saved.blocked.is_empty());
+        edit(later);
+        let (mark, before) = (server.mark(), server.monitors());
+        let world = World::new(root, store.clone(), server.url(), Default::default());
+        match runtime().block_on(world.apply_saved(saved.clone())) {
+            Ok((plan, applied)) => {
+                let shown = |change: &Change| saved.changes.iter().any(|other| other == change);
+                prop_assert!(plan.changes.iter().all(shown), "more than was shown");
+                prop_assert!(applied.report.is_complete(), "{:?}", applied.report);
+                let Verified::Left(left) = applied.verified else { panic!("not verified") };
+                prop_assert!(left.changes.is_empty(), "{left:?}");
+            }
+            Err(failure) => {
+                prop_assert!(matches!(failure, Failure::Stale(_)), "{failure}");
+                prop_assert_eq!(server.writes_since(mark), Vec::<String>::new());
+                prop_assert_eq!(server.monitors(), before);
+            }
+        }
     }
 }
