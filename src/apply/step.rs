@@ -17,12 +17,6 @@ use crate::text::clean;
 
 type Ids = Mutex<BTreeMap<Address, u64>>;
 
-/// How a write ended well.
-struct Written {
-    /// The monitor, as far as there is one.
-    id: Option<MonitorId>,
-}
-
 /// Why nothing was written.
 enum Unwritten {
     /// Datadog refused, or did not answer.
@@ -63,10 +57,10 @@ pub async fn run(
     };
     step.at = (context.now)();
     let (outcome, ended, recorded) = match result {
-        Ok(Written { id }) if change.action == Action::Delete => {
+        Ok(id) if change.action == Action::Delete => {
             (Outcome::Done { id }, Ended::Done(id), Recorded::Forgotten)
         }
-        Ok(Written { id }) => {
+        Ok(id) => {
             let document = with_ids(&change.after, ids);
             let applied = record::applied(change, document, plan, id, step.at);
             let recorded = Recorded::Applied(Box::new(applied), change.from.as_ref());
@@ -114,12 +108,13 @@ fn created_name(change: &Change) -> Option<String> {
     makes.then(|| change.after.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
-async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Written, Unwritten> {
+/// Writes a monitor; its id, as far as there is one.
+async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Option<MonitorId>, Unwritten> {
     let after = with_ids(&change.after, ids);
     let live = match change.id {
         None => None,
         Some(id) => match look(change, id, &after, context).await? {
-            Look::Settled => return Ok(Written { id: Some(id) }),
+            Look::Settled => return Ok(Some(id)),
             Look::There(live) => Some((id, live)),
             Look::Gone => None,
         },
@@ -130,9 +125,9 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
     let written = match (change.action, live) {
         (Action::Delete, Some((id, _))) => {
             context.writer.delete_monitor(id).await?;
-            return Ok(Written { id: Some(id) });
+            return Ok(Some(id));
         }
-        (Action::Delete, None) => return Ok(Written { id: change.id }),
+        (Action::Delete, None) => return Ok(change.id),
         (Action::Replace, Some((old, document))) => {
             // The old one first: at no time do two monitors page people, and none can be left over. What a create needs
             // has been validated; if it fails all the same, the next run finds the monitor missing and makes it.
@@ -151,7 +146,7 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
         }
     };
     ids.lock().unwrap_or_else(PoisonError::into_inner).insert(change.address.clone(), written.id.0);
-    Ok(Written { id: Some(written.id) })
+    Ok(Some(written.id))
 }
 
 /// Keeps what is about to be deleted. Before the call: a crash in between must not lose the only copy.
@@ -248,19 +243,19 @@ fn with_ids(after: &Document, ids: &Ids) -> Document {
     after
 }
 
-async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwritten> {
+async fn metric(change: &Change, context: &Context<'_>) -> Result<Option<MonitorId>, Unwritten> {
     let document = if change.action == Action::Delete { &change.before } else { &change.after };
     let name = document.get("metric").and_then(Value::as_str).unwrap_or_default();
     let live = context.writer.reader().metric(name).await?;
     match standing(change, &change.after, &metric_document(name, &live)) {
         Standing::AsPlannedFrom => {}
-        Standing::AlreadyApplied => return Ok(Written { id: None }),
+        Standing::AlreadyApplied => return Ok(None),
         Standing::Changed(what) => return Err(Unwritten::Stale(what)),
     }
     if change.action == Action::Delete {
         keep(change, document, context).await?;
         context.writer.delete_tag_configuration(name).await?;
-        return Ok(Written { id: None });
+        return Ok(None);
     }
     let part = |part: &str, key: &str| {
         let touched = change.fields.iter().any(|field| field.path.starts_with(part));
@@ -283,5 +278,5 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwri
     if let (Some(wanted), false) = (configuration, exists) {
         context.writer.create_tag_configuration(name, wanted).await?;
     }
-    Ok(Written { id: None })
+    Ok(None)
 }
