@@ -82,7 +82,8 @@ pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed
             text.push_str(&format!(" Verified: {differences} difference{plural} left.\n"));
         }
         Some(Err(reason)) => text.push_str(&format!(" NOT VERIFIED: {}\n", clean_line(reason))),
-        None => text.push('\n'),
+        None if report.interrupted => text.push('\n'),
+        None => text.push_str(" Not verified: the run was stopped.\n"),
     }
     if let Some(reason) = &report.unrecorded {
         text.push_str(&format!("The end of this run could not be recorded: {}\n", clean_line(reason)));

@@ -100,6 +100,29 @@ fn the_first_signal_lets_calls_end_and_begins_no_others() {
 }
 
 #[test]
+fn a_signal_during_the_last_call_is_told_though_all_is_done() {
+    let (told, heard) = std::sync::mpsc::channel::<()>();
+    let mut stage = Stage::new(move |create, send| {
+        if create == MONITORS - 1 {
+            send(Signal::SIGINT);
+            // The answer comes when the program has heard the signal.
+            heard.recv().unwrap();
+        }
+        Answer::Pass
+    });
+    let lines = stage.hears("Stopping: no new calls");
+    told.send(()).unwrap();
+    let (code, said) = stage.ends();
+    drop(lines);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(
+        said.contains("Applied 30 of 30") && said.contains("Not verified: the run was stopped."),
+        "{said}"
+    );
+    stage.finished_by_the_next_run();
+}
+
+#[test]
 fn a_wait_for_the_rate_limit_ends_with_the_signal() {
     let limited = || {
         Answer::SayWith(

@@ -223,7 +223,7 @@ async fn write(
 
 fn exit(applied: &Applied, signal: u8) -> Exit {
     let report = &applied.report;
-    if report.interrupted {
+    if report.interrupted || signal != 0 {
         return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
     }
     if report.stale() > 0 && report.written() == 0 {
