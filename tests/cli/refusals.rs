@@ -125,6 +125,12 @@ fn an_annotation_where_it_has_no_effect_is_refused() {
 }
 
 #[test]
+fn a_code_that_does_not_exist_is_told_as_such() {
+    let run = Project::empty().run(&["explain", "BW9999"]).exits(1);
+    run.complains(&["there is no code BW9999; they go from BW0001 to BW0504"]);
+}
+
+#[test]
 fn an_annotation_of_another_tool_that_looks_like_ours_can_be_named_as_such() {
     let project = Project::of("@owners([\"x\"]) record R { int a; }", "http://127.0.0.1:9");
     project.run(&["check"]).exits(1).complains(&[

@@ -5,7 +5,7 @@ use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
 use crate::diag::Code;
-use crate::ops::{Exit, Explanation, explain, stored};
+use crate::ops::{Exit, Explanation, Failure, explain, stored};
 use crate::text::clean_line;
 use crate::units::plain;
 
@@ -20,6 +20,12 @@ pub fn run(what: &str, global: &Global, output: &mut Output) -> Outcome {
             output.result(&format!("{code}: {}\n\n{lines}\n", code.title()));
         }
         return Ok(Exit::Done);
+    }
+    let digits = what.strip_prefix("BW").filter(|digits| digits.len() == 4);
+    if digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())) {
+        let (first, last) = (Code::ALL.first(), Code::ALL.last());
+        let range = first.zip(last).map(|(first, last)| format!("; they go from {first} to {last}"));
+        return Err(Failure::Message(format!("there is no code {what}{}", range.unwrap_or_default())).into());
     }
     let session = Session::open(global)?;
     let compiled = session.compile()?;
