@@ -105,9 +105,12 @@ async fn run_on(
     if !asks {
         return write(session, connection, &state, options, planned, &plan, output).await;
     }
-    // Somebody may have edited a monitor while the question stood there.
+    // While the question stood there, somebody may have edited a monitor, or made what a guard is about.
     let (planned, _) = session.plan(connection, &state, options, output).await?;
     let plan = check_saved(plan, &planned)?.plan;
+    if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
+        return Ok(exit);
+    }
     write(session, connection, &state, options, planned, &plan, output).await
 }
 
