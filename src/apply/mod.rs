@@ -127,7 +127,10 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
         note(&mut report, &context, &plan.changes[index], Outcome::Skipped { reason }, Duration::ZERO, total);
     }
     let open = |outcome: &Outcome| {
-        matches!(outcome, Outcome::Skipped { .. } | Outcome::Failed { unknown: true, .. })
+        matches!(
+            outcome,
+            Outcome::Skipped { .. } | Outcome::HalfDone { .. } | Outcome::Failed { unknown: true, .. }
+        )
     };
     report.interrupted = stopped && report.count(open) > 0;
     run.ended_at = Some((context.now)());

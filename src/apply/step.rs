@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Context, record};
 use crate::compile::{ResourceKind, composite};
-use crate::datadog::ApiError;
+use crate::datadog::{ApiError, Deleted};
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
@@ -23,10 +23,12 @@ struct Written {
     id: Option<MonitorId>,
 }
 
-/// Why nothing was written.
+/// Why it was not written, or not wholly.
 enum Unwritten {
     /// Datadog refused, or did not answer.
     Api(ApiError),
+    /// The first of two calls was made, as these words say, and the second was not.
+    Half(String, ApiError),
     /// Somebody edited it after the plan was made.
     Stale(String),
     /// What a delete would remove cannot be kept.
@@ -90,6 +92,14 @@ impl Unwritten {
                 let message = format!("not deleted, since it cannot be kept for later: {error}");
                 (Outcome::Failed { message: message.clone(), unknown: false }, Ended::Failed(message))
             }
+            Self::Half(done, error) => {
+                let message = format!("{done}: {}", clean(&error.to_string()));
+                let ended = match error.outcome_unknown() {
+                    true => Ended::Unknown(message.clone()),
+                    false => Ended::Failed(message.clone()),
+                };
+                (Outcome::HalfDone { message }, ended)
+            }
             Self::Api(ApiError::MetricUnknown { metric }) => {
                 (Outcome::Deferred, Ended::Failed(format!("`{metric}` is not known yet")))
             }
@@ -124,20 +134,20 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
             Look::Gone => None,
         },
     };
-    if let (Action::Delete | Action::Replace, Some((_, document))) = (change.action, &live) {
-        keep(change, document, context).await?;
-    }
     let written = match (change.action, live) {
-        (Action::Delete, Some((id, _))) => {
-            context.writer.delete_monitor(id).await?;
+        (Action::Delete, Some((id, document))) => {
+            delete(change, &document, context, context.writer.delete_monitor(id)).await?;
             return Ok(Written { id: Some(id) });
         }
         (Action::Delete, None) => return Ok(Written { id: change.id }),
         (Action::Replace, Some((old, document))) => {
             // The old one first: at no time do two monitors page people, and none can be left over. What a create needs
             // has been validated; if it fails all the same, the next run finds the monitor missing and makes it.
-            context.writer.delete_monitor(old).await?;
-            create(change, &after, &body_of_replace(&after, &document, change), context).await?
+            delete(change, &document, context, context.writer.delete_monitor(old)).await?;
+            let body = body_of_replace(&after, &document, change);
+            let half =
+                |error| Unwritten::Half(format!("{old} is deleted, but the new one is not made"), error);
+            create(change, &after, &body, context).await.map_err(half)?
         }
         (Action::Create | Action::Replace, _) => {
             create(change, &after, &write_body(&after, None, &[]), context).await?
@@ -154,10 +164,22 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Wr
     Ok(Written { id: Some(written.id) })
 }
 
-/// Keeps what is about to be deleted. Before the call: a crash in between must not lose the only copy.
-async fn keep(change: &Change, document: &Document, context: &Context<'_>) -> Result<(), Unwritten> {
-    let kept = context.state.keep_removed(&change.address, document, (context.now)()).await;
-    kept.map_err(Unwritten::Unkept)
+/// Keeps what is about to be deleted, then makes the call: a crash in between must not lose the only copy.
+async fn delete(
+    change: &Change,
+    document: &Document,
+    context: &Context<'_>,
+    call: impl Future<Output = Result<Deleted, ApiError>>,
+) -> Result<(), Unwritten> {
+    let at = (context.now)();
+    context.state.keep_removed(&change.address, document, at).await.map_err(Unwritten::Unkept)?;
+    call.await.map(drop).map_err(|error| {
+        if !error.outcome_unknown() {
+            // It is still there. A copy that stays all the same does no harm.
+            let _ = context.state.forget_removed(&change.address, at);
+        }
+        error.into()
+    })
 }
 
 /// What the last look before a write finds.
@@ -258,8 +280,7 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwri
         Standing::Changed(what) => return Err(Unwritten::Stale(what)),
     }
     if change.action == Action::Delete {
-        keep(change, document, context).await?;
-        context.writer.delete_tag_configuration(name).await?;
+        delete(change, document, context, context.writer.delete_tag_configuration(name)).await?;
         return Ok(Written { id: None });
     }
     let part = |part: &str, key: &str| {
@@ -271,17 +292,24 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Written, Unwri
     let exists = live.tag_configuration.is_some();
     // The metadata carry the mark that says what is applied. It comes last, so that an apply that is killed in between
     // is not taken for done; but first on a metric that is new to us, whose configuration would look like another's.
+    let mut done = None;
+    let half = |done: Option<&str>, error| match done {
+        Some(done) => Unwritten::Half(format!("{done} written, but no more"), error),
+        None => error.into(),
+    };
     if let (Some(wanted), true) = (configuration, exists) {
         // The type of a metric is fixed by its configuration's create; an update does not take it.
         let mut attributes = wanted.clone();
         attributes.remove("metric_type");
         context.writer.update_tag_configuration(name, &attributes).await?;
+        done = Some("its tag configuration is");
     }
     if let Some(metadata) = metadata {
-        context.writer.put_metric_metadata(name, metadata).await?;
+        context.writer.put_metric_metadata(name, metadata).await.map_err(|error| half(done, error))?;
+        done = Some("its metadata are");
     }
     if let (Some(wanted), false) = (configuration, exists) {
-        context.writer.create_tag_configuration(name, wanted).await?;
+        context.writer.create_tag_configuration(name, wanted).await.map_err(|error| half(done, error))?;
     }
     Ok(Written { id: None })
 }

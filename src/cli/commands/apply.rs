@@ -226,7 +226,9 @@ async fn write(
 
 fn exit(applied: &Applied, signal: u8) -> Exit {
     let report = &applied.report;
-    if report.interrupted {
+    // A signal that came after the last change leaves it unverified.
+    let is_unverified = !matches!(applied.verified, Verified::Left(_));
+    if report.interrupted || (signal != 0 && is_unverified) {
         return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
     }
     if report.stale() > 0 && report.written() == 0 {
