@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Page, Style};
+use super::{Page, Style, count};
 use crate::plan::{Action, Change, Outcome, Plan, Report};
 use crate::text::clean_line;
 
@@ -79,9 +79,11 @@ pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed
     }
     match left {
         Some(Ok(left)) => {
-            let differences = left.changes.len();
-            let plural = if differences == 1 { "" } else { "s" };
-            text.push_str(&format!(" Verified: {differences} difference{plural} left.\n"));
+            text.push_str(&format!(" Verified: {} left", count(left.changes.len(), "difference")));
+            if !left.diagnostics.is_empty() {
+                text.push_str(&format!(", {}", count(left.diagnostics.len(), "new warning")));
+            }
+            text.push_str(".\n");
         }
         Some(Err(reason)) => text.push_str(&format!(" NOT VERIFIED: {}\n", clean_line(reason))),
         None if report.interrupted => text.push('\n'),
@@ -96,7 +98,9 @@ pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed
         text.push_str(
             "Nothing needs cleaning up. Mend the cause and run the same command again: done steps are no-ops.\n",
         );
-    } else if !left.is_some_and(|left| left.is_ok_and(|left| left.changes.is_empty())) {
+    } else if !left
+        .is_some_and(|left| left.is_ok_and(|left| left.changes.is_empty() && left.diagnostics.is_empty()))
+    {
         text.push_str("bellwether plan shows what is left.\n");
     }
     text

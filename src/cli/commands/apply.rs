@@ -214,6 +214,9 @@ async fn write(
         Verified::Unknown(reason) => Some(Err(reason.as_str())),
         Verified::NotTried => None,
     };
+    for found in applied.warnings() {
+        output.told(&found.severity, &found.code, &found.message);
+    }
     let text = render::apply_summary(&applied.report, left, started.elapsed());
     if output.json {
         output.notice(text.trim_end());
@@ -234,7 +237,7 @@ fn exit(applied: &Applied, signal: u8) -> Exit {
     if report.stale() > 0 && report.written() == 0 {
         return Exit::Stale;
     }
-    let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty());
+    let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty() && left.diagnostics.is_empty());
     if report.is_complete() && clean { Exit::Done } else { Exit::Partial }
 }
 
