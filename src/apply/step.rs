@@ -41,13 +41,13 @@ impl From<ApiError> for Unwritten {
     }
 }
 
-/// Makes one change. An error is about the record only; what Datadog says is the outcome.
+/// Makes one change. The error is about the record only; what Datadog says is the outcome.
 pub async fn run(
     change: &Change,
     plan: &Plan,
     context: &Context<'_>,
     ids: &Ids,
-) -> Result<Outcome, StoreError> {
+) -> (Outcome, Option<StoreError>) {
     let mut step = Step {
         address: change.address.clone(),
         action: change.action.word().to_owned(),
@@ -57,7 +57,7 @@ pub async fn run(
     };
     if let Err(error) = context.state.begin_step(&step).await {
         let message = format!("not tried, since it cannot be recorded: {error}");
-        return Ok(Outcome::Failed { message, unknown: false });
+        return (Outcome::Failed { message, unknown: false }, Some(error));
     }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
@@ -80,8 +80,14 @@ pub async fn run(
         }
     };
     step.ended = Some(ended);
-    context.state.end_step(&step, recorded).await?;
-    Ok(outcome)
+    match (context.state.end_step(&step, recorded).await, outcome) {
+        (Ok(()), outcome) => (outcome, None),
+        (Err(error), Outcome::Done { .. }) => {
+            // The tags on the monitor say what the record would have said, so nothing is lost.
+            (Outcome::HalfDone { message: format!("live, but not recorded: {error}") }, Some(error))
+        }
+        (Err(error), outcome) => (outcome, Some(error)),
+    }
 }
 
 impl Unwritten {

@@ -22,7 +22,7 @@ pub enum Outcome {
         /// Whether it may have happened all the same.
         unknown: bool,
     },
-    /// The first of its two calls was made, and the second was not.
+    /// The first of its two calls was made and the second was not, or it is live and could not be recorded.
     HalfDone {
         /// What was done, and why not the rest.
         message: String,

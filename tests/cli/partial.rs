@@ -175,3 +175,27 @@ fn a_replace_that_comes_half_way_says_that_the_old_monitor_is_gone_and_the_next_
     assert_eq!(server.monitors().len(), 1);
     project.is_settled();
 }
+
+/// A limit on the size of files stands for a full disk.
+#[cfg(unix)]
+#[test]
+fn with_a_full_disk_nothing_new_is_begun_and_what_is_live_is_told() {
+    let server = Server::new();
+    let project = Project::of("", server.url());
+    let records: String = (0..150)
+        .map(|n| format!("@traffic_threshold_monitor({{\"below\": 9}}) record R{n} {{ int a; }}\n"))
+        .collect();
+    project.write("schemas/events.avdl", &format!("@alert_channel(\"a\") protocol P {{ {records} }}"));
+    let command = project.within_blocks(256, &["apply", "--yes", "--format", "json"]);
+    let run = super::support::Run::of(command, &[], &project.path("")).exits(4);
+    let outcome: Value = serde_json::from_str(&run.out).unwrap();
+    let steps = outcome["steps"].as_array().unwrap();
+    let count = |result: &str| steps.iter().filter(|step| step["result"] == result).count();
+    assert_eq!(server.monitors().len(), count("done") + count("half_done"), "{run:?}");
+    assert!(count("half_done") <= 8 && count("failed") <= 8, "those that were under way: {run:?}");
+    assert!(count("skipped") > 0, "{run:?}");
+    run.complains(&["nothing is written that cannot be recorded"]);
+    project.apply();
+    assert_eq!(server.monitors().len(), 150);
+    project.is_settled();
+}
