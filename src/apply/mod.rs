@@ -98,15 +98,10 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
             ended = running.next() => ended,
             () = &mut drained => None,
         };
-        let Some((index, outcome, elapsed)) = ended else { break };
+        let Some((index, (outcome, error), elapsed)) = ended else { break };
         width.ended(context.writer.overloads());
-        let outcome = outcome.unwrap_or_else(|error| {
-            // The tags on the monitor say what the record would have said, so nothing is lost; but a disk that
-            // refuses once will refuse again, and what is written should be recorded.
-            let message = format!("done, but not recorded: {error}");
-            unrecorded = Some(error);
-            Outcome::Failed { message, unknown: false }
-        });
+        // A disk that refuses once will refuse again, and what is written should be recorded.
+        unrecorded = unrecorded.or(error);
         schedule.finish(index, matches!(outcome, Outcome::Done { .. } | Outcome::Deferred));
         note(&mut report, &context, &plan.changes[index], outcome, elapsed, total);
     }
@@ -127,7 +122,10 @@ pub async fn apply(plan: &Plan, context: Context<'_>) -> Report {
         note(&mut report, &context, &plan.changes[index], Outcome::Skipped { reason }, Duration::ZERO, total);
     }
     let open = |outcome: &Outcome| {
-        matches!(outcome, Outcome::Skipped { .. } | Outcome::Failed { unknown: true, .. })
+        matches!(
+            outcome,
+            Outcome::Skipped { .. } | Outcome::HalfDone { .. } | Outcome::Failed { unknown: true, .. }
+        )
     };
     report.interrupted = stopped && report.count(open) > 0;
     run.ended_at = Some((context.now)());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Context, record};
 use crate::compile::{ResourceKind, composite};
-use crate::datadog::ApiError;
+use crate::datadog::{ApiError, Deleted};
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::ADDRESS_TAG;
@@ -17,10 +17,12 @@ use crate::text::clean;
 
 type Ids = Mutex<BTreeMap<Address, u64>>;
 
-/// Why nothing was written.
+/// Why it was not written, or not wholly.
 enum Unwritten {
     /// Datadog refused, or did not answer.
     Api(ApiError),
+    /// The first of two calls was made, as these words say, and the second was not.
+    Half(String, ApiError),
     /// Somebody edited it after the plan was made.
     Stale(String),
     /// What a delete would remove cannot be kept.
@@ -33,13 +35,13 @@ impl From<ApiError> for Unwritten {
     }
 }
 
-/// Makes one change. An error is about the record only; what Datadog says is the outcome.
+/// Makes one change. The error is about the record only; what Datadog says is the outcome.
 pub async fn run(
     change: &Change,
     plan: &Plan,
     context: &Context<'_>,
     ids: &Ids,
-) -> Result<Outcome, StoreError> {
+) -> (Outcome, Option<StoreError>) {
     let mut step = Step {
         address: change.address.clone(),
         action: change.action.word().to_owned(),
@@ -49,7 +51,7 @@ pub async fn run(
     };
     if let Err(error) = context.state.begin_step(&step).await {
         let message = format!("not tried, since it cannot be recorded: {error}");
-        return Ok(Outcome::Failed { message, unknown: false });
+        return (Outcome::Failed { message, unknown: false }, Some(error));
     }
     let result = match change.kind {
         ResourceKind::Monitor => monitor(change, context, ids).await,
@@ -72,8 +74,14 @@ pub async fn run(
         }
     };
     step.ended = Some(ended);
-    context.state.end_step(&step, recorded).await?;
-    Ok(outcome)
+    match (context.state.end_step(&step, recorded).await, outcome) {
+        (Ok(()), outcome) => (outcome, None),
+        (Err(error), Outcome::Done { .. }) => {
+            // The tags on the monitor say what the record would have said, so nothing is lost.
+            (Outcome::HalfDone { message: format!("live, but not recorded: {error}") }, Some(error))
+        }
+        (Err(error), outcome) => (outcome, Some(error)),
+    }
 }
 
 impl Unwritten {
@@ -83,6 +91,14 @@ impl Unwritten {
             Self::Unkept(error) => {
                 let message = format!("not deleted, since it cannot be kept for later: {error}");
                 (Outcome::Failed { message: message.clone(), unknown: false }, Ended::Failed(message))
+            }
+            Self::Half(done, error) => {
+                let message = format!("{done}: {}", clean(&error.to_string()));
+                let ended = match error.outcome_unknown() {
+                    true => Ended::Unknown(message.clone()),
+                    false => Ended::Failed(message.clone()),
+                };
+                (Outcome::HalfDone { message }, ended)
             }
             Self::Api(ApiError::MetricUnknown { metric }) => {
                 (Outcome::Deferred, Ended::Failed(format!("`{metric}` is not known yet")))
@@ -119,20 +135,20 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
             Look::Gone => None,
         },
     };
-    if let (Action::Delete | Action::Replace, Some((_, document))) = (change.action, &live) {
-        keep(change, document, context).await?;
-    }
     let written = match (change.action, live) {
-        (Action::Delete, Some((id, _))) => {
-            context.writer.delete_monitor(id).await?;
+        (Action::Delete, Some((id, document))) => {
+            delete(change, &document, context, context.writer.delete_monitor(id)).await?;
             return Ok(Some(id));
         }
         (Action::Delete, None) => return Ok(change.id),
         (Action::Replace, Some((old, document))) => {
             // The old one first: at no time do two monitors page people, and none can be left over. What a create needs
             // has been validated; if it fails all the same, the next run finds the monitor missing and makes it.
-            context.writer.delete_monitor(old).await?;
-            create(change, &after, &body_of_replace(&after, &document, change), context).await?
+            delete(change, &document, context, context.writer.delete_monitor(old)).await?;
+            let body = body_of_replace(&after, &document, change);
+            let half =
+                |error| Unwritten::Half(format!("{old} is deleted, but the new one is not made"), error);
+            create(change, &after, &body, context).await.map_err(half)?
         }
         (Action::Create | Action::Replace, _) => {
             create(change, &after, &write_body(&after, None, &[]), context).await?
@@ -149,10 +165,22 @@ async fn monitor(change: &Change, context: &Context<'_>, ids: &Ids) -> Result<Op
     Ok(Some(written.id))
 }
 
-/// Keeps what is about to be deleted. Before the call: a crash in between must not lose the only copy.
-async fn keep(change: &Change, document: &Document, context: &Context<'_>) -> Result<(), Unwritten> {
-    let kept = context.state.keep_removed(&change.address, document, (context.now)()).await;
-    kept.map_err(Unwritten::Unkept)
+/// Keeps what is about to be deleted, then makes the call: a crash in between must not lose the only copy.
+async fn delete(
+    change: &Change,
+    document: &Document,
+    context: &Context<'_>,
+    call: impl Future<Output = Result<Deleted, ApiError>>,
+) -> Result<(), Unwritten> {
+    let at = (context.now)();
+    context.state.keep_removed(&change.address, document, at).await.map_err(Unwritten::Unkept)?;
+    call.await.map(drop).map_err(|error| {
+        if !error.outcome_unknown() {
+            // It is still there. A copy that stays all the same does no harm.
+            let _ = context.state.forget_removed(&change.address, at);
+        }
+        error.into()
+    })
 }
 
 /// What the last look before a write finds.
@@ -253,8 +281,7 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Option<Monitor
         Standing::Changed(what) => return Err(Unwritten::Stale(what)),
     }
     if change.action == Action::Delete {
-        keep(change, document, context).await?;
-        context.writer.delete_tag_configuration(name).await?;
+        delete(change, document, context, context.writer.delete_tag_configuration(name)).await?;
         return Ok(None);
     }
     let part = |part: &str, key: &str| {
@@ -266,17 +293,24 @@ async fn metric(change: &Change, context: &Context<'_>) -> Result<Option<Monitor
     let exists = live.tag_configuration.is_some();
     // The metadata carry the mark that says what is applied. It comes last, so that an apply that is killed in between
     // is not taken for done; but first on a metric that is new to us, whose configuration would look like another's.
+    let mut done = None;
+    let half = |done: Option<&str>, error| match done {
+        Some(done) => Unwritten::Half(format!("{done} written, but no more"), error),
+        None => error.into(),
+    };
     if let (Some(wanted), true) = (configuration, exists) {
         // The type of a metric is fixed by its configuration's create; an update does not take it.
         let mut attributes = wanted.clone();
         attributes.remove("metric_type");
         context.writer.update_tag_configuration(name, &attributes).await?;
+        done = Some("its tag configuration is");
     }
     if let Some(metadata) = metadata {
-        context.writer.put_metric_metadata(name, metadata).await?;
+        context.writer.put_metric_metadata(name, metadata).await.map_err(|error| half(done, error))?;
+        done = Some("its metadata are");
     }
     if let (Some(wanted), false) = (configuration, exists) {
-        context.writer.create_tag_configuration(name, wanted).await?;
+        context.writer.create_tag_configuration(name, wanted).await.map_err(|error| half(done, error))?;
     }
     Ok(None)
 }

@@ -69,6 +69,8 @@ pub(super) struct Limits(Mutex<Known>);
 struct Known {
     names: HashMap<&'static str, String>,
     windows: HashMap<String, Window>,
+    /// Calls that went out and have no answer yet, by route.
+    under_way: HashMap<&'static str, u64>,
 }
 
 /// What is left of a bucket until it is filled again.
@@ -87,16 +89,9 @@ struct Window {
     waited_for: bool,
 }
 
-impl Limits {
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        // A panic elsewhere cannot leave these maps half-written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks for a call of `route`, and counts it if it is granted.
-    pub(super) fn ask(&self, route: &'static str, now: Instant) -> Permit {
-        let mut known = self.lock();
-        let Known { names, windows } = &mut *known;
+impl Known {
+    fn permit(&mut self, route: &'static str, now: Instant) -> Permit {
+        let Self { names, windows, .. } = self;
         let Some(name) = names.get(route) else { return Permit::Granted(0) };
         let Some(window) = windows.get_mut(name) else { return Permit::Granted(0) };
         if window.ends.is_some_and(|ends| now >= ends) {
@@ -116,6 +111,30 @@ impl Limits {
             }
         }
     }
+}
+
+impl Limits {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // A panic elsewhere cannot leave these maps half-written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for a call of `route`, and counts it if it is granted.
+    pub(super) fn ask(&self, route: &'static str, now: Instant) -> Permit {
+        let mut known = self.lock();
+        let permit = known.permit(route, now);
+        if matches!(permit, Permit::Granted(_)) {
+            *known.under_way.entry(route).or_default() += 1;
+        }
+        permit
+    }
+
+    /// A call of `route` ended, with or without an answer.
+    pub(super) fn ended(&self, route: &'static str) {
+        if let Some(calls) = self.lock().under_way.get_mut(route) {
+            *calls = calls.saturating_sub(1);
+        }
+    }
 
     /// Remembers what an answer of `route` said to a call that was granted in window `granted`.
     pub(super) fn learn(&self, route: &'static str, granted: Generation, bucket: &Bucket, now: Instant) {
@@ -129,10 +148,12 @@ impl Limits {
         }
         let ends = now + reset;
         let (limit, period) = (bucket.limit, bucket.period);
+        // The others that are under way may not be in its count. Too careful a guess ends with the window.
+        let under_way = known.under_way.get(route).copied().unwrap_or(0);
         let fresh = |generation| Window {
             limit,
             period,
-            remaining,
+            remaining: remaining.saturating_sub(under_way),
             generation,
             opened: now,
             ends: Some(ends),
@@ -229,6 +250,16 @@ mod tests {
         limits.learn("a", 0, &window("m", 0, 5), later);
         limits.learn("a", 1, &window("m", 9, 5), later);
         assert_eq!(waits(&limits, "a", later), Some(5), "ten have gone out, whatever that answer counted");
+    }
+
+    #[test]
+    fn calls_that_went_out_before_the_first_answer_are_counted_by_it() {
+        let limits = Limits::default();
+        let now = Instant::now();
+        assert_eq!([(); 8].map(|()| waits(&limits, "a", now)), [None; 8], "nothing is known yet");
+        limits.ended("a");
+        limits.learn("a", 0, &window("m", 9, 7), now);
+        assert_eq!([(); 3].map(|()| waits(&limits, "a", now)), [None, None, Some(7)], "ten in all");
     }
 
     #[test]

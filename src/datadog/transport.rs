@@ -172,7 +172,9 @@ impl Transport {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let mut response = request.send().await.map_err(|e| self.failure(call, &e, false))?;
+        let sent = request.send().await;
+        self.limits.ended(call.route);
+        let mut response = sent.map_err(|e| self.failure(call, &e, false))?;
         let status = response.status();
         let bucket = Bucket::read(response.headers());
         self.limits.learn(call.route, granted, &bucket, self.options.retry.clock.now());

@@ -10,7 +10,7 @@ use crate::apply::{self, Context};
 use crate::datadog::Writer;
 use crate::model::{Address, Lazy};
 use crate::normalise::{ADDRESS_TAG, rev};
-use crate::plan::{Change, Outcome, Plan, Report, live_rev, match_monitors};
+use crate::plan::{Change, Outcome, Plan, PlanDiagnostic, Report, live_rev, match_monitors};
 use crate::project::Project;
 use crate::stop::Stop;
 use crate::store;
@@ -23,9 +23,19 @@ pub struct Applied {
     pub verified: Verified,
 }
 
+impl Applied {
+    /// What the fresh read warns of that the plan did not.
+    pub fn warnings(&self) -> &[PlanDiagnostic] {
+        match &self.verified {
+            Verified::Left(left) => &left.diagnostics,
+            Verified::Unknown(_) | Verified::NotTried => &[],
+        }
+    }
+}
+
 /// What a fresh read after the last write says.
 pub enum Verified {
-    /// These differences are left: the proof, or a perpetual difference.
+    /// These differences are left, and these warnings are new: the proof, or a perpetual difference.
     Left(Box<Plan>),
     /// It could not be read, for this reason.
     Unknown(String),
@@ -46,7 +56,7 @@ pub async fn apply(
     progress: &(dyn Fn(&Change, &Outcome, Duration, usize, usize) + Sync),
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Applied {
-    let Planned { compiled, refreshed, .. } = planned;
+    let Planned { compiled, refreshed, plan: fresh, .. } = planned;
     let matching = match_monitors(&compiled.graph, &refreshed.snapshot.monitors, &refreshed.applied);
     let matched = matching.matched.iter().map(|(address, matched)| ((*address).clone(), matched.live.id.0));
     let disowned = refreshed.disowned.iter().map(|(address, id)| (address.clone(), id.0));
@@ -68,6 +78,7 @@ pub async fn apply(
         Ok(mut left) => {
             // A saved plan need not cover all that the schemas ask for by now.
             left.changes.retain(|change| plan.changes.iter().any(|done| done.address == change.address));
+            left.diagnostics.retain(|found| !fresh.diagnostics.contains(found));
             left.count();
             Verified::Left(Box::new(left))
         }

@@ -99,7 +99,7 @@ pub async fn complete(
         )));
     }
     complete.monitors.append(&mut late);
-    if complete.monitors.is_empty() && before.len() > FEW {
+    if complete.monitors.is_empty() && !before.is_empty() {
         all_gone(reader, organisation, before.len(), known.state).await?;
     }
     for live in unanswered(reader, environment, known.journal).await? {
@@ -129,7 +129,8 @@ fn applied_and_wanted<'a>(
     wanted.into_iter().filter_map(|(address, applied)| applied.id.map(|id| (id, Some(address))))
 }
 
-fn same_organisation(before: Option<u64>, live: Option<&LiveMonitor>) -> Result<(), Failure> {
+/// Refuses keys of another organisation than the one that was there `before`.
+pub(super) fn same_organisation(before: Option<u64>, live: Option<&LiveMonitor>) -> Result<(), Failure> {
     let now = live.and_then(LiveMonitor::organisation);
     match (before, now) {
         (Some(before), Some(now)) if before != now => Err(Failure::Message(format!(
@@ -149,7 +150,7 @@ async fn all_gone(
 ) -> Result<(), Failure> {
     let any = reader.any_monitor().await?;
     same_organisation(organisation, any.as_ref())?;
-    if any.is_some() {
+    if any.is_some() || before <= FEW {
         return Ok(());
     }
     Err(Failure::Message(format!(

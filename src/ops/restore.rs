@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::Failure;
+use super::complete::same_organisation;
 use crate::compile::DesiredGraph;
 use crate::config::Environment;
 use crate::datadog::{ApiError, Writer};
 use crate::diff::write_body;
-use crate::model::{Address, Document, MonitorId};
+use crate::model::{Address, Document, LiveMonitor, MonitorId};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, is_ignored};
 use crate::store::{self, Removed};
 use crate::suggest::closest;
@@ -38,12 +39,18 @@ pub fn removed(address: &str, graph: &DesiredGraph, state: &store::Environment) 
 ///
 /// # Errors
 ///
-/// When Datadog refuses.
+/// When Datadog refuses, and when the keys are those of another organisation.
 pub async fn restore(
     removed: &Removed,
     environment: &Environment,
+    state: &store::Environment,
     writer: &Writer,
 ) -> Result<Option<MonitorId>, Failure> {
+    let organisation = match removed.document.get("org_id").and_then(Value::as_u64) {
+        Some(organisation) => Some(organisation),
+        None => state.snapshot_ids()?.1.as_ref().and_then(LiveMonitor::organisation),
+    };
+    same_organisation(organisation, writer.reader().any_monitor().await?.as_ref())?;
     if let Some(name) = removed.document.get("metric").and_then(Value::as_str) {
         restore_metric(name, &removed.document, writer).await?;
         return Ok(None);

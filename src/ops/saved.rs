@@ -85,6 +85,11 @@ fn monitor_state(change: &Change, now: &Planned) -> Standing {
     if let Some(live) = planned_from {
         return standing(change, &after, &live.document());
     }
+    if change.action != Action::Delete
+        && let Some(id) = change.id.filter(|id| now.refreshed.disowned.values().any(|other| other == id))
+    {
+        return Standing::Changed(format!("{id} lost its owner tag"));
+    }
     // What a fresh plan would not make, but take over or leave alone, must not get a twin.
     let fresh = now.plan.changes.iter().find(|other| other.address == change.address);
     let is_disowned = now.plan.drift.iter().any(|drift| drift.address == change.address);

@@ -22,6 +22,11 @@ pub enum Outcome {
         /// Whether it may have happened all the same.
         unknown: bool,
     },
+    /// The first of its two calls was made and the second was not, or it is live and could not be recorded.
+    HalfDone {
+        /// What was done, and why not the rest.
+        message: String,
+    },
     /// What is live was edited after the plan was made, so that nothing was written.
     Stale {
         /// The field, what it was planned from and what it is now.
@@ -58,7 +63,12 @@ impl Report {
 
     /// How many are written, or may be.
     pub fn written(&self) -> usize {
-        self.count(|outcome| matches!(outcome, Outcome::Done { .. } | Outcome::Failed { unknown: true, .. }))
+        self.count(|outcome| {
+            matches!(
+                outcome,
+                Outcome::Done { .. } | Outcome::HalfDone { .. } | Outcome::Failed { unknown: true, .. }
+            )
+        })
     }
 
     /// Whether every change is live, or waits for its metric.
@@ -71,6 +81,11 @@ impl Report {
     /// How many were refused.
     pub fn failed(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Failed { .. }))
+    }
+
+    /// How many were begun and are not finished.
+    pub fn half_done(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::HalfDone { .. }))
     }
 
     /// How many were left alone because somebody edited them after the plan was made.

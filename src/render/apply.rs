@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Page, Style};
+use super::{Page, Style, count};
 use crate::plan::{Action, Change, Outcome, Plan, Report};
 use crate::text::clean_line;
 
@@ -19,7 +19,7 @@ pub fn journal_line(
         format!("[{done}/{total}] {} {}", page.symbol(change.action), clean_line(change.address.as_str()));
     let style = match outcome {
         Outcome::Done { .. } => page.style(change.action),
-        Outcome::Failed { .. } | Outcome::Stale { .. } => Style::Delete,
+        Outcome::Failed { .. } | Outcome::HalfDone { .. } | Outcome::Stale { .. } => Style::Delete,
         Outcome::Deferred | Outcome::Skipped { .. } => Style::Faint,
     };
     let seconds = elapsed.as_secs_f64();
@@ -33,6 +33,7 @@ pub fn journal_line(
             let unknown = if *unknown { " (it may have happened all the same)" } else { "" };
             format!("FAILED: {}{unknown}", clean_line(message))
         }
+        Outcome::HalfDone { message } => format!("HALF DONE: {}", clean_line(message)),
         Outcome::Stale { what } => format!("LEFT ALONE, changed since the plan: {}", clean_line(what)),
         Outcome::Skipped { reason } => format!("not tried: {}", clean_line(reason)),
     };
@@ -60,9 +61,10 @@ pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed
     let unknown = report.count(|outcome| matches!(outcome, Outcome::Failed { unknown: true, .. }));
     let verb = if report.interrupted { "Interrupted after" } else { "Applied" };
     let mut text = format!("{verb} {done} of {total} in {:.1} s.", elapsed.as_secs_f64());
-    let stale = report.stale();
+    let (stale, half_done) = (report.stale(), report.half_done());
     let counts = [
         (failed - unknown, "failed"),
+        (half_done, "half done"),
         (stale, "left alone, changed since the plan"),
         (skipped, "not tried"),
         (deferred, "deferred"),
@@ -77,24 +79,28 @@ pub fn apply_summary(report: &Report, left: Option<Result<&Plan, &str>>, elapsed
     }
     match left {
         Some(Ok(left)) => {
-            let differences = left.changes.len();
-            let plural = if differences == 1 { "" } else { "s" };
-            text.push_str(&format!(" Verified: {differences} difference{plural} left.\n"));
+            text.push_str(&format!(" Verified: {} left", count(left.changes.len(), "difference")));
+            if !left.diagnostics.is_empty() {
+                text.push_str(&format!(", {}", count(left.diagnostics.len(), "new warning")));
+            }
+            text.push_str(".\n");
         }
         Some(Err(reason)) => text.push_str(&format!(" NOT VERIFIED: {}\n", clean_line(reason))),
         None if report.interrupted => text.push('\n'),
-        None => text.push_str(" Not verified: the run was stopped.\n"),
+        None => text.push_str(" Stopped before it was verified.\n"),
     }
     if let Some(reason) = &report.unrecorded {
         text.push_str(&format!("The end of this run could not be recorded: {}\n", clean_line(reason)));
     }
     if stale > 0 && report.written() == 0 {
         text.push_str("Nothing was written. bellwether plan shows what is live now.\n");
-    } else if failed + skipped + stale > 0 || report.interrupted {
+    } else if failed + half_done + skipped + stale > 0 || report.interrupted {
         text.push_str(
             "Nothing needs cleaning up. Mend the cause and run the same command again: done steps are no-ops.\n",
         );
-    } else if left.is_some_and(|left| left.is_err() || left.is_ok_and(|left| !left.changes.is_empty())) {
+    } else if !left
+        .is_some_and(|left| left.is_ok_and(|left| left.changes.is_empty() && left.diagnostics.is_empty()))
+    {
         text.push_str("bellwether plan shows what is left.\n");
     }
     text
@@ -112,6 +118,7 @@ pub fn apply_json(report: &Report, left: Option<Result<&Plan, &str>>) -> serde_j
                 Outcome::Deferred => ("deferred", None, None),
                 Outcome::Failed { message, unknown: false } => ("failed", None, Some(message)),
                 Outcome::Failed { message, unknown: true } => ("unknown", None, Some(message)),
+                Outcome::HalfDone { message } => ("half_done", None, Some(message)),
                 Outcome::Stale { what } => ("stale", None, Some(what)),
                 Outcome::Skipped { reason } => ("skipped", None, Some(reason)),
             };

@@ -63,6 +63,13 @@ pub struct Removed {
     pub removed_at: jiff::Timestamp,
 }
 
+/// With the sign bit turned, numbers sort as bytes. The address tells deletes of one instant apart.
+fn removed_key(address: &Address, at: jiff::Timestamp) -> Vec<u8> {
+    let mut key = (at.as_microsecond() ^ i64::MIN).to_be_bytes().to_vec();
+    key.extend_from_slice(address.as_str().as_bytes());
+    key
+}
+
 /// One environment of a [`super::Store`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Environment {
@@ -191,15 +198,22 @@ impl Environment {
     ) -> Result<(), StoreError> {
         let removed = Removed { address: address.clone(), document: document.clone(), removed_at: at };
         let bytes = self.pack(&removed)?;
-        // With the sign bit turned, numbers sort as bytes. The address tells deletes of one instant apart.
-        let mut key = (at.as_microsecond() ^ i64::MIN).to_be_bytes().to_vec();
-        key.extend_from_slice(address.as_str().as_bytes());
         let tree = self.tree(Kind::Removed)?;
-        tree.insert(key, bytes).map_err(|error| self.failed(error))?;
+        tree.insert(removed_key(address, at), bytes).map_err(|error| self.failed(error))?;
         for _ in REMOVED..tree.len() {
             tree.pop_min().map_err(|error| self.failed(error))?;
         }
         Ok(())
+    }
+
+    /// Forgets what was kept at `at`: it was not deleted. Not yet on the disk.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn forget_removed(&self, address: &Address, at: jiff::Timestamp) -> Result<(), StoreError> {
+        let removed = self.tree(Kind::Removed)?.remove(removed_key(address, at));
+        removed.map(drop).map_err(|error| self.failed(error))
     }
 
     /// Everything of this environment but the cache of verdicts, for people and other programs.

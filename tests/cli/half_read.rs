@@ -162,6 +162,24 @@ fn keys_of_another_organisation_that_has_none_of_our_monitors_are_refused() {
 }
 
 #[test]
+fn a_single_monitor_is_not_made_again_in_another_organisation() {
+    let server = Server::new();
+    let schema = "@namespace(\"a\") @alert_channel(\"a\") protocol P { @traffic_threshold_monitor({\"below\": 1}) record R {} }";
+    let project = Project::of(schema, server.url());
+    project.apply();
+    let other = Server::new();
+    other.create(
+        &json!({"type": "query alert", "name": "x", "query": "avg(last_5m):avg:c.d{*} > 1", "tags": []}),
+    );
+    let double = Double::before(&other, |asked| match is_list(asked) {
+        true => Answer::changed(of_another_organisation),
+        false => Answer::Pass,
+    });
+    project.edit("bellwether.toml", server.url(), double.url());
+    nothing_is_concluded(&other, &project, &["organisation 2", "state.path"]);
+}
+
+#[test]
 fn a_monitor_that_is_missing_is_still_drift_when_the_others_are_there() {
     let (server, _double, project) = applied();
     let id = server.id_at("com.example.shop.AddToCartEvent/traffic_threshold_monitor");

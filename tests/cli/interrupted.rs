@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, OnceLock};
 
 use nix::sys::signal::{Signal, kill};
@@ -100,29 +101,6 @@ fn the_first_signal_lets_calls_end_and_begins_no_others() {
 }
 
 #[test]
-fn a_signal_during_the_last_call_is_told_though_all_is_done() {
-    let (told, heard) = std::sync::mpsc::channel::<()>();
-    let mut stage = Stage::new(move |create, send| {
-        if create == MONITORS - 1 {
-            send(Signal::SIGINT);
-            // The answer comes when the program has heard the signal.
-            heard.recv().unwrap();
-        }
-        Answer::Pass
-    });
-    let lines = stage.hears("Stopping: no new calls");
-    told.send(()).unwrap();
-    let (code, said) = stage.ends();
-    drop(lines);
-    assert_eq!(code, Some(130), "{said}");
-    assert!(
-        said.contains("Applied 30 of 30") && said.contains("Not verified: the run was stopped."),
-        "{said}"
-    );
-    stage.finished_by_the_next_run();
-}
-
-#[test]
 fn a_wait_for_the_rate_limit_ends_with_the_signal() {
     let limited = || {
         Answer::SayWith(
@@ -159,5 +137,25 @@ fn the_second_signal_waits_for_no_answer_and_says_what_is_unknown() {
         said.contains("Interrupted after 29 of 30") && said.contains("1 unknown, no answer came"),
         "{said}"
     );
+    stage.finished_by_the_next_run();
+}
+
+#[test]
+fn a_signal_during_the_last_write_is_told_though_all_is_done() {
+    let (go_on, may_go_on) = channel::<()>();
+    let mut may_go_on = Some(may_go_on);
+    let mut stage = Stage::new(move |create, send| match may_go_on.take_if(|_| create + 1 == MONITORS) {
+        Some(may_go_on) => {
+            send(Signal::SIGTERM);
+            Answer::meanwhile(move || may_go_on.recv().unwrap())
+        }
+        None => Answer::Pass,
+    });
+    let mut lines = stage.hears("Stopping: no new calls");
+    go_on.send(()).unwrap();
+    lines.read_to_end(&mut Vec::new()).unwrap();
+    let (code, said) = stage.ends();
+    assert_eq!(code, Some(143), "{said}");
+    assert!(said.contains("Applied 30 of 30") && said.contains("Stopped before it was verified"), "{said}");
     stage.finished_by_the_next_run();
 }

@@ -133,3 +133,69 @@ fn a_monitor_that_is_gone_when_its_delete_comes_is_deleted() {
     double.recovers();
     project.is_settled();
 }
+
+/// A project of one monitor that is written by hand.
+fn raw(server_url: &str) -> Project {
+    let project = Project::of("", server_url);
+    std::fs::remove_file(project.path("schemas/events.avdl")).unwrap();
+    is_of_type(&project, "query alert", "avg(last_5m):avg:a.b{*} > 1");
+    project
+}
+
+fn is_of_type(project: &Project, kind: &str, query: &str) {
+    let monitor = json!({"type": kind, "name": "Raw", "query": query, "message": "@slack-a"});
+    let record = json!({"type": "record", "name": "a.R", "fields": [], "datadog_monitor": monitor});
+    project.write("schemas/raw.avsc", &record.to_string());
+}
+
+#[test]
+fn a_replace_that_comes_half_way_says_that_the_old_monitor_is_gone_and_the_next_run_makes_the_new_one() {
+    let server = Server::new();
+    let double = Double::before(&server, |_| Answer::Pass);
+    let project = raw(double.url());
+    project.apply();
+    let id = server.id_at("a.R/datadog_monitor");
+    is_of_type(&project, "log alert", "logs(\"x\").index(\"*\").rollup(\"count\").last(\"5m\") > 1");
+    double.instead(|asked| match asked.is("POST", "/api/v1/monitor") {
+        true => refused("no more of these"),
+        false => Answer::Pass,
+    });
+    let run = project.run(&["apply", "--yes"]).exits(4).says(&[
+        "Applied 0 of 1",
+        "1 half done",
+        "1 difference left",
+    ]);
+    run.complains(&[
+        &format!("HALF DONE: #{id} is deleted, but the new one is not made: "),
+        "no more of these",
+    ]);
+    double.recovers();
+    project.run(&["apply", "--yes"]).exits(0).says(&["Applied 1 of 1"]);
+    assert_ne!(server.id_at("a.R/datadog_monitor"), id);
+    assert_eq!(server.monitors().len(), 1);
+    project.is_settled();
+}
+
+/// A limit on the size of files stands for a full disk.
+#[cfg(unix)]
+#[test]
+fn with_a_full_disk_nothing_new_is_begun_and_what_is_live_is_told() {
+    let server = Server::new();
+    let project = Project::of("", server.url());
+    let records: String = (0..150)
+        .map(|n| format!("@traffic_threshold_monitor({{\"below\": 9}}) record R{n} {{ int a; }}\n"))
+        .collect();
+    project.write("schemas/events.avdl", &format!("@alert_channel(\"a\") protocol P {{ {records} }}"));
+    let command = project.within_blocks(256, &["apply", "--yes", "--format", "json"]);
+    let run = super::support::Run::of(command, &[], &project.path("")).exits(4);
+    let outcome: Value = serde_json::from_str(&run.out).unwrap();
+    let steps = outcome["steps"].as_array().unwrap();
+    let count = |result: &str| steps.iter().filter(|step| step["result"] == result).count();
+    assert_eq!(server.monitors().len(), count("done") + count("half_done"), "{run:?}");
+    assert!(count("half_done") <= 8 && count("failed") <= 8, "those that were under way: {run:?}");
+    assert!(count("skipped") > 0, "{run:?}");
+    run.complains(&["nothing is written that cannot be recorded"]);
+    project.apply();
+    assert_eq!(server.monitors().len(), 150);
+    project.is_settled();
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::double::{Answer, Double};
 use super::support::{Project, Server, actions};
 
 const ADDRESS: &str = "a.R/traffic_threshold_monitor";
@@ -154,4 +155,41 @@ fn a_deleted_metric_configuration_is_restored() {
     project.write("schemas/events.avdl", &with);
     project.apply();
     project.is_settled();
+}
+
+#[test]
+fn what_could_not_be_deleted_is_not_told_as_deleted() {
+    let server = Server::new();
+    let double = Double::before(&server, |asked| match asked.method.as_str() {
+        "DELETE" => Answer::Say(403, "application/json", json!({"errors": ["Forbidden"]}).to_string()),
+        _ => Answer::Pass,
+    });
+    let project = Project::of(WITH, double.url());
+    project.apply();
+    project.write("schemas/events.avdl", WITHOUT);
+    project.run(&["apply", "--yes"]).exits(4);
+    let shown = project.run(&["state", "show"]).exits(0);
+    assert!(!shown.out.contains("deleted from here"), "{}", shown.out);
+    project
+        .run(&["state", "restore", ADDRESS, "--yes"])
+        .exits(1)
+        .complains(&["no delete of", "is kept here"]);
+    assert_eq!(server.monitors().len(), 2);
+}
+
+#[test]
+fn nothing_is_restored_in_another_organisation() {
+    let (server, project, _) = deleted();
+    let other = Server::new();
+    other.create(
+        &json!({"type": "query alert", "name": "x", "query": "avg(last_5m):avg:c.d{*} > 1", "tags": []}),
+    );
+    let double = Double::before(&other, |asked| match asked.is("GET", "/api/v1/monitor") {
+        true => Answer::changed(|monitors| monitors[0]["org_id"] = json!(2)),
+        false => Answer::Pass,
+    });
+    project.edit("bellwether.toml", server.url(), double.url());
+    let run = project.run(&["state", "restore", ADDRESS, "--yes"]).exits(1);
+    run.complains(&["organisation 2", "Nothing was written"]);
+    assert_eq!(other.monitors().len(), 1);
 }

@@ -230,6 +230,14 @@ fn a_plan_is_stale_when_what_it_changes_is_gone() {
 }
 
 #[test]
+fn a_plan_is_stale_when_what_it_changes_lost_its_owner_tag() {
+    let (server, project) = planned();
+    let id = server.id_at(ANOMALY);
+    server.edit(id, |body| body["tags"].as_array_mut().unwrap().retain(|tag| tag != "esm-sandbox"));
+    is_refused(&server, &project, &[], 3, &[ANOMALY, &format!("#{id} lost its owner tag")]);
+}
+
+#[test]
 fn a_plan_is_stale_when_what_it_creates_exists() {
     let server = Server::new();
     let project = Project::storefront_at(server.url());

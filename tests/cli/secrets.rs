@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::double::{Answer, Double};
+use super::double::{Answer, Asked, Double};
 use super::support::{Project, Server};
 
 const API_KEY: &str = "5ecre7a9i0123456789abcdef0123456";
@@ -69,9 +69,9 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 /// Every command, in weather that shows the keys to it in every way an API or a proxy can.
-fn all_commands(answer: impl Fn(&str) -> Answer + Send + 'static) {
+fn all_commands(answer: impl Fn(&Asked) -> Answer + Send + 'static) {
     let server = Server::new();
-    let double = Double::before(&server, move |asked| answer(&asked.headers));
+    let double = Double::before(&server, answer);
     let project = Project::of(SCHEMA, double.url());
     for arguments in COMMANDS {
         run(&project, &[*arguments, &["-vv"]].concat());
@@ -86,12 +86,27 @@ fn no_key_is_shown_when_all_is_well() {
 
 #[test]
 fn no_key_is_shown_by_answers_that_repeat_it() {
-    let errors = |headers: &str| serde_json::json!({"errors": [format!("bad key in {headers}")]}).to_string();
     for status in [400, 403, 404, 500] {
-        all_commands(move |headers| Answer::Say(status, "application/json", errors(headers)));
+        all_commands(move |asked| repeating(status, asked));
     }
-    all_commands(|headers| Answer::Say(200, "text/html", format!("<p>{headers}</p>")));
-    all_commands(|headers| Answer::Break(format!("[{{\"name\": \"{}\"", headers.replace('"', "'"))));
+    all_commands(|asked| Answer::Say(200, "text/html", format!("<p>{}</p>", asked.headers)));
+    all_commands(|asked| Answer::Break(format!("[{{\"name\": \"{}\"", asked.headers.replace('"', "'"))));
+}
+
+#[test]
+fn no_key_is_kept_in_the_journal_of_writes_that_are_refused_with_it() {
+    for status in [400, 403, 500] {
+        all_commands(move |asked| match asked.method == "GET" || asked.path.ends_with("/validate") {
+            true => Answer::Pass,
+            false => repeating(status, asked),
+        });
+    }
+}
+
+/// An error that repeats what was asked, keys and all.
+fn repeating(status: u16, asked: &Asked) -> Answer {
+    let errors = serde_json::json!({"errors": [format!("bad key in {}", asked.headers)]});
+    Answer::Say(status, "application/json", errors.to_string())
 }
 
 #[test]

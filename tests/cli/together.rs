@@ -1,5 +1,6 @@
 //! Two applies at once, from two machines that share nothing.
 
+use super::double::{Answer, Double};
 use super::support::{Project, Server};
 
 const MONITORS: usize = 200;
@@ -39,4 +40,27 @@ fn two_applies_of_the_same_schemas_make_every_monitor_once() {
     for project in &machines {
         project.is_settled();
     }
+}
+
+/// Datadog keeps them apart only by name, query and message.
+#[test]
+fn two_applies_of_different_schemas_that_meet_are_told_of_the_copy() {
+    let server = Server::new();
+    let schema = |below: u32| {
+        format!(
+            "@alert_channel(\"a\") protocol P {{ @traffic_threshold_monitor({{\"below\": {below}}}) record R {{}} }}"
+        )
+    };
+    let mut other = Some(Project::of(&schema(2), server.url()));
+    let double = Double::before(&server, move |asked| {
+        match other.take_if(|_| asked.is("POST", "/api/v1/monitor/validate")) {
+            Some(other) => Answer::meanwhile(move || drop(other.apply())),
+            None => Answer::Pass,
+        }
+    });
+    let project = Project::of(&schema(1), double.url());
+    let run = project.run(&["apply", "--yes"]).exits(4);
+    run.says(&["Applied 1 of 1", "0 differences left, 1 new warning"])
+        .complains(&["warning[BW0501]", "is a copy of R/traffic_threshold_monitor"]);
+    assert_eq!(server.monitors().len(), 2);
 }

@@ -105,9 +105,12 @@ async fn run_on(
     if !asks {
         return write(session, connection, &state, options, planned, &plan, output).await;
     }
-    // Somebody may have edited a monitor while the question stood there.
+    // While the question stood there, somebody may have edited a monitor, or made what a guard is about.
     let (planned, _) = session.plan(connection, &state, options, output).await?;
     let plan = check_saved(plan, &planned)?.plan;
+    if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
+        return Ok(exit);
+    }
     write(session, connection, &state, options, planned, &plan, output).await
 }
 
@@ -211,6 +214,9 @@ async fn write(
         Verified::Unknown(reason) => Some(Err(reason.as_str())),
         Verified::NotTried => None,
     };
+    for found in applied.warnings() {
+        output.told(&found.severity, &found.code, &found.message);
+    }
     let text = render::apply_summary(&applied.report, left, started.elapsed());
     if output.json {
         output.notice(text.trim_end());
@@ -223,13 +229,15 @@ async fn write(
 
 fn exit(applied: &Applied, signal: u8) -> Exit {
     let report = &applied.report;
-    if report.interrupted || signal != 0 {
+    // A signal that came after the last change leaves it unverified.
+    let is_unverified = !matches!(applied.verified, Verified::Left(_));
+    if report.interrupted || (signal != 0 && is_unverified) {
         return if signal == 15 { Exit::Terminated } else { Exit::Interrupted };
     }
     if report.stale() > 0 && report.written() == 0 {
         return Exit::Stale;
     }
-    let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty());
+    let clean = matches!(&applied.verified, Verified::Left(left) if left.changes.is_empty() && left.diagnostics.is_empty());
     if report.is_complete() && clean { Exit::Done } else { Exit::Partial }
 }
 

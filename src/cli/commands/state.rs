@@ -118,7 +118,8 @@ fn last_apply(journal: &Journal) -> String {
 
 async fn restore(address: &str, yes: bool, session: &Session, store: &Store, output: &mut Output) -> Outcome {
     let compiled = session.compile()?;
-    let removed = ops::removed(address, &compiled.graph, &store.environment(&session.name))?;
+    let state = store.environment(&session.name);
+    let removed = ops::removed(address, &compiled.graph, &state)?;
     let name = removed.document.get("name").and_then(Value::as_str).unwrap_or_default();
     let what = format!("{} (\"{}\", deleted {:.0})", address, clean_line(name), removed.removed_at);
     if !yes
@@ -131,7 +132,7 @@ async fn restore(address: &str, yes: bool, session: &Session, store: &Store, out
         return Ok(Exit::Done);
     }
     let connection = session.connect(output).await?;
-    let made = ops::restore(&removed, session.environment()?, &connection.writer).await;
+    let made = ops::restore(&removed, session.environment()?, &state, &connection.writer).await;
     connection.close().await?;
     let id = made?;
     if output.json {
