@@ -84,7 +84,7 @@ fn the_first_signal_lets_calls_end_and_begins_no_others() {
             }
             Answer::Pass
         });
-        let mut lines = stage.hears("Stopping: no new calls");
+        let mut lines = stage.hears("Stopping: no new changes");
         let (found, said) = stage.ends();
         assert_eq!(found, Some(code), "{said}");
         let made = stage.server.monitors().len();
@@ -151,7 +151,7 @@ fn a_signal_during_the_last_write_is_told_though_all_is_done() {
         }
         None => Answer::Pass,
     });
-    let mut lines = stage.hears("Stopping: no new calls");
+    let mut lines = stage.hears("Stopping: no new changes");
     go_on.send(()).unwrap();
     lines.read_to_end(&mut Vec::new()).unwrap();
     let (code, said) = stage.ends();

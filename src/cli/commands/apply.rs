@@ -130,7 +130,7 @@ fn refused(plan: &Plan, deletes: u64, allow_deletes: Option<u64>, output: &Outpu
     let open = plan.blocked.iter().filter(|b| !(b.guard == "max_deletes" && allow_deletes == Some(deletes)));
     let mut blocked = false;
     for guard in open {
-        output.error(&format!("{}. Nothing was written. {}", guard.message, guard.help));
+        output.error(&format!("{}. Nothing was written; {}", guard.message, guard.help));
         blocked = true;
     }
     blocked.then_some(Exit::Blocked)
@@ -252,7 +252,7 @@ fn watch_signals(stop: &Stop) -> Arc<AtomicU8> {
             let text = match stop.level() {
                 Level::None => {
                     stop.raise(Level::Drain);
-                    "Stopping: no new calls; answers are waited for, 7 s at most (once more: not at all)\n"
+                    "Stopping: no new changes; answers are waited for, 7 s at most (once more: not at all)\n"
                 }
                 Level::Drain => {
                     stop.raise(Level::Abort);
