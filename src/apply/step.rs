@@ -10,7 +10,7 @@ use crate::compile::{ResourceKind, composite};
 use crate::datadog::{ApiError, Deleted};
 use crate::diff::write_body;
 use crate::model::{Address, Document, LiveMonitor, MonitorId};
-use crate::normalise::ADDRESS_TAG;
+use crate::normalise::addresses;
 use crate::plan::{Action, Change, Outcome, Plan, Standing, metric_document, standing};
 use crate::store::{Ended, Recorded, Step, StoreError};
 use crate::text::clean;
@@ -243,10 +243,9 @@ async fn create(
         }
         None => Vec::new(),
     };
-    let address = format!("{ADDRESS_TAG}{}", change.address);
     // Two environments of one organisation have the same addresses: only the owner tag tells them apart.
     let ours = |live: &&LiveMonitor| {
-        live.tags.contains(&address)
+        addresses(live).any(|carried| carried == change.address.as_str())
             && live.tags.iter().any(|tag| tag == context.owner_tag)
             && Some(live.id) != change.id
     };

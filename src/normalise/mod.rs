@@ -15,9 +15,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use self::table::Treatment;
-use crate::model::{Document, Rev};
+use crate::model::{Document, LiveMonitor, Rev};
 use crate::query;
 use crate::units::number_value;
+
+/// The addresses that a live monitor carries: one, but for what people do to tags.
+pub fn addresses(live: &LiveMonitor) -> impl Iterator<Item = &str> {
+    live.tags.iter().filter_map(|tag| tag.strip_prefix(ADDRESS_TAG))
+}
 
 /// The tag that holds the address.
 pub const ADDRESS_TAG: &str = "bellwether:";

@@ -9,7 +9,7 @@ use super::{Compiled, Failure, PlanRequest, Planned, Refreshed, plan_from, refre
 use crate::apply::{self, Context};
 use crate::datadog::Writer;
 use crate::model::{Address, Lazy};
-use crate::normalise::{ADDRESS_TAG, rev};
+use crate::normalise::{addresses, rev};
 use crate::plan::{Change, Outcome, Plan, PlanDiagnostic, Report, live_rev, match_monitors};
 use crate::project::Project;
 use crate::stop::Stop;
@@ -143,12 +143,7 @@ fn forget_gone(
     refreshed: &Refreshed,
     state: &store::Environment,
 ) -> Result<(), Failure> {
-    let live: BTreeSet<&str> = refreshed
-        .snapshot
-        .monitors
-        .iter()
-        .flat_map(|live| live.tags.iter().filter_map(|tag| tag.strip_prefix(ADDRESS_TAG)))
-        .collect();
+    let live: BTreeSet<&str> = refreshed.snapshot.monitors.iter().flat_map(addresses).collect();
     let is_configured = |name: &str| {
         refreshed.snapshot.metrics.get(name).is_some_and(|metric| metric.tag_configuration.is_some())
     };

@@ -7,7 +7,7 @@ use super::{Failure, PlanRequest, Planned, plan_from};
 use crate::compile::ResourceKind;
 use crate::datadog::Reader;
 use crate::model::{Address, LiveMonitor};
-use crate::normalise::ADDRESS_TAG;
+use crate::normalise::{ADDRESS_TAG, addresses};
 use crate::plan::{Action, Blocked};
 
 /// Before monitors are made, the whole organisation is listed once: a monitor that carries the address of one of them and
@@ -34,8 +34,7 @@ pub async fn judge(
     }
     let before = reader.calls().reads();
     let address = |live: &LiveMonitor| -> Option<String> {
-        let addresses = live.tags.iter().filter_map(|tag| tag.strip_prefix(ADDRESS_TAG));
-        addresses.map(str::to_owned).find(|address| made.contains(address.as_str()))
+        addresses(live).find(|address| made.contains(address)).map(str::to_owned)
     };
     let ours = |live: &LiveMonitor| live.tags.contains(&request.environment.tag);
     let known: BTreeSet<_> = planned.refreshed.snapshot.monitors.iter().map(|live| live.id).collect();

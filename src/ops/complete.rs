@@ -14,7 +14,7 @@ use crate::compile::DesiredGraph;
 use crate::config::Environment;
 use crate::datadog::Reader;
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
-use crate::normalise::ADDRESS_TAG;
+use crate::normalise::addresses;
 use crate::store::{self, Journal};
 
 /// A list that lost more than this part of what the last one had is looked at one by one.
@@ -112,7 +112,7 @@ pub async fn complete(
 }
 
 fn carries(live: &LiveMonitor, address: &Address) -> bool {
-    live.tags.iter().any(|tag| tag.strip_prefix(ADDRESS_TAG) == Some(address.as_str()))
+    addresses(live).any(|carried| carried == address.as_str())
 }
 
 /// Monitors that were applied and are still wanted.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Failure, Planned};
 use crate::compile::{ResourceKind, composite};
 use crate::model::{Address, Document, LiveMetric, LiveMonitor};
-use crate::normalise::ADDRESS_TAG;
+use crate::normalise::addresses;
 use crate::plan::{Action, Blocked, Change, Plan, Standing, differing, metric_document, standing};
 
 /// A saved plan, compared with what is live now.
@@ -111,9 +111,7 @@ fn monitor_state(change: &Change, now: &Planned) -> Standing {
 }
 
 fn at_address<'m>(address: &str, monitors: &'m [LiveMonitor]) -> Option<&'m LiveMonitor> {
-    let is_it =
-        |live: &&LiveMonitor| live.tags.iter().any(|tag| tag.strip_prefix(ADDRESS_TAG) == Some(address));
-    monitors.iter().find(is_it)
+    monitors.iter().find(|live| addresses(live).any(|carried| carried == address))
 }
 
 /// What was planned, a composite's operands as the ids that they have by now.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
-use crate::normalise::{ADDRESS_TAG, same_type};
+use crate::normalise::{addresses, same_type};
 
 /// Which live monitor is which desired one.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub enum How {
 
 /// The address that a live monitor's tags give, if any.
 pub fn address_of(live: &LiveMonitor) -> Option<Address> {
-    live.tags.iter().find_map(|tag| tag.strip_prefix(ADDRESS_TAG)).and_then(|text| Address::parse(text).ok())
+    addresses(live).next().and_then(|text| Address::parse(text).ok())
 }
 
 /// Matches the monitors of `graph` with those of a snapshot.

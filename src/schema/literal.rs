@@ -176,7 +176,7 @@ fn octal(rest: &str) -> (char, usize) {
     (char::from(value), 1 + digits)
 }
 
-/// `\uXXXX` at the start of `rest`.
+/// `\u` and four hexadecimal digits at the start of `rest`.
 fn utf16_unit(rest: &str) -> Option<u32> {
     let digits = rest.strip_prefix("\\u")?.get(..4)?;
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use super::ir::Primitive;
 
 /// The names that no type may have. `local_timestamp_ms` is not among them, which follows Java.
-const RESERVED_TYPE_NAMES: [&str; 12] = [
+pub(super) const RESERVED_TYPE_NAMES: [&str; 12] = [
     "boolean",
     "int",
     "long",

@@ -2,28 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::ir::Reference;
+use super::ir::{Primitive, Reference};
 use super::{logical, names};
 use crate::diag::{Diagnostic, Span};
 use crate::suggest;
 
-/// The types that are always there; the later ones have a word in IDL only.
-const BUILT_IN: [&str; 13] = [
-    "string",
-    "boolean",
-    "int",
-    "long",
-    "float",
-    "double",
-    "bytes",
-    "null",
-    "date",
-    "time_ms",
-    "timestamp_ms",
-    "local_timestamp_ms",
-    "uuid",
-];
-const IN_JSON: usize = 8;
+/// The types that are always there. Those of IDL that JSON does not know have a word only.
+fn built_ins(json: bool) -> impl Iterator<Item = &'static str> {
+    let words = names::RESERVED_TYPE_NAMES.into_iter().chain(["local_timestamp_ms"]);
+    words.filter(move |word| !json || Primitive::parse(word).is_some())
+}
 
 /// Each search compares a name with all others; a broken file of many names must not take forever.
 const MAX_SEARCHES: usize = 20;
@@ -103,8 +91,10 @@ impl<'a> Declared<'a> {
         if self.searches > MAX_SEARCHES {
             return None;
         }
-        let built_in = BUILT_IN.iter().copied().take(if json { IN_JSON } else { BUILT_IN.len() });
-        suggest::closest(simple, built_in.chain(self.by_simple_name.keys().copied()))
+        suggest::closest(
+            simple,
+            built_ins(json).map(|word| word as &'a str).chain(self.by_simple_name.keys().copied()),
+        )
     }
 }
 
@@ -129,9 +119,9 @@ pub(super) fn built_in(word: &str, json: bool) -> Option<&'static str> {
         "timestamp" | "datetime" | "instant" | "timestamp-millis" => "timestamp_ms",
         "localdatetime" | "local-timestamp-millis" => "local_timestamp_ms",
         "guid" => "uuid",
-        lower => BUILT_IN.into_iter().find(|word| *word == lower)?,
+        lower => built_ins(false).find(|word| *word == lower)?,
     };
-    BUILT_IN.iter().take(if json { IN_JSON } else { BUILT_IN.len() }).find(|word| **word == found).copied()
+    built_ins(json).find(|word| *word == found)
 }
 
 /// How a type is written in JSON whose kind is not enough to know it.

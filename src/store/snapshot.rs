@@ -35,6 +35,11 @@ pub struct Written {
     pub removed: usize,
 }
 
+/// The monitor whose record has this key.
+fn id_of(key: &[u8]) -> Option<MonitorId> {
+    key.get(1..)?.try_into().ok().map(u64::from_be_bytes).map(MonitorId)
+}
+
 impl Environment {
     /// The last snapshot that was committed.
     ///
@@ -73,15 +78,13 @@ impl Environment {
             if one.is_none() {
                 one = Some(self.monitor(&key, &value)?);
             }
-            ids.extend(
-                key.get(1..).and_then(|id| id.try_into().ok()).map(|id| MonitorId(u64::from_be_bytes(id))),
-            );
+            ids.extend(id_of(&key));
         }
         Ok((ids, one))
     }
 
     fn monitor(&self, key: &[u8], value: &[u8]) -> Result<LiveMonitor, StoreError> {
-        let id = key.get(1..).and_then(|id| id.try_into().ok()).map(u64::from_be_bytes).map(MonitorId);
+        let id = id_of(key);
         let read = || -> Result<LiveMonitor, String> {
             let body = std::str::from_utf8(value).map_err(|error| error.to_string())?;
             LiveMonitor::from_json(body).map_err(|error| error.to_string())

@@ -9,7 +9,7 @@ use futures_util::stream;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::support::{Server, client, runtime};
+use super::support::{Project, Server, client, runtime};
 
 /// A call as the script sees it.
 pub struct Asked {
@@ -96,6 +96,15 @@ impl Double {
     pub fn recovers(&self) {
         self.instead(|_| Answer::Pass);
     }
+}
+
+/// The example, applied through a double.
+pub fn applied() -> (Arc<Server>, Double, Project) {
+    let server = Arc::new(Server::new());
+    let double = Double::before(&server, |_| Answer::Pass);
+    let project = Project::storefront_at(double.url());
+    project.apply();
+    (server, double, project)
 }
 
 async fn respond(request: Request, script: &Mutex<Script>, behind: &str) -> Response {

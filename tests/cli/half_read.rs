@@ -1,22 +1,11 @@
 //! A list of monitors that is a part only, or another organisation's: nothing is concluded from it.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use super::double::{Answer, Asked, Double};
+use super::double::{Answer, Asked, Double, applied};
 use super::support::{Project, Server, actions, drifted};
 
 const COMMANDS: [&[&str]; 3] = [&["plan"], &["apply", "--yes"], &["drift"]];
-
-/// The example, applied through a double.
-fn applied() -> (Arc<Server>, Double, Project) {
-    let server = Arc::new(Server::new());
-    let double = Double::before(&server, |_| Answer::Pass);
-    let project = Project::storefront_at(double.url());
-    project.apply();
-    (server, double, project)
-}
 
 fn is_list(asked: &Asked) -> bool {
     asked.is("GET", "/api/v1/monitor")

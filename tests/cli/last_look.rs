@@ -4,22 +4,13 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::double::{Answer, Double};
+use super::double::{Answer, Double, applied};
 use super::support::{Project, Server, actions};
 
 const ANOMALY: &str = "com.example.shop.CartAbandonedEvent/traffic_anomaly_monitor";
 const THRESHOLD: &str = "com.example.shop.AddToCartEvent/traffic_threshold_monitor";
 const ABSENCE: &str = "com.example.learning.CertificateIssuedEvent/traffic_absence_monitor";
 const METRIC: &str = "experiment_exposure_event.experiment_id.top_rate";
-
-/// The example, applied. Nothing is planned yet.
-fn applied() -> (Arc<Server>, Double, Project) {
-    let server = Arc::new(Server::new());
-    let double = Double::before(&server, |_| Answer::Pass);
-    let project = Project::storefront_at(double.url());
-    project.apply();
-    (server, double, project)
-}
 
 /// As soon as a call of this part of a URL has been answered, this happens in Datadog.
 fn after(

@@ -98,6 +98,17 @@ async fn run(root: &Path, url: &str, store: &Store, reset_drift: bool, apply: bo
     plan
 }
 
+/// A project in `root` that applies to this server; what comes back writes its schema.
+fn project<'r>(root: &'r Path, server: &Server) -> impl Fn(&str) + use<'r> {
+    let config = format!(
+        "default_environment = \"e\"\n[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n[guard]\nmax_deletes = \"100%\"\n",
+        server.url()
+    );
+    std::fs::create_dir(root.join("schemas")).unwrap();
+    std::fs::write(root.join("bellwether.toml"), config).unwrap();
+    move |schema| std::fs::write(root.join("schemas/e.avdl"), schema).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -105,10 +116,7 @@ proptest! {
     fn once_applied_nothing_is_left_but_what_is_held(first in schema(), second in schema(), edits in edits()) {
         let directory = tempfile::tempdir().unwrap();
         let (root, server) = (directory.path(), Server::new());
-        let config = format!("[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n[guard]\nmax_deletes = \"100%\"\n", server.url());
-        std::fs::create_dir(root.join("schemas")).unwrap();
-        std::fs::write(root.join("bellwether.toml"), format!("default_environment = \"e\"\n{config}")).unwrap();
-        let write = |schema: &str| std::fs::write(root.join("schemas/e.avdl"), schema).unwrap();
+        let write = project(root, &server);
         let store = Store::open(&root.join("state")).unwrap();
         let go = |reset_drift, apply| runtime().block_on(run(root, server.url(), &store, reset_drift, apply));
 
@@ -149,10 +157,7 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let (root, server) = (directory.path(), Server::new());
-        let config = format!("[environments.e]\napi_url = \"{}\"\ntag = \"esm-e\"\n[guard]\nmax_deletes = \"100%\"\n", server.url());
-        std::fs::create_dir(root.join("schemas")).unwrap();
-        std::fs::write(root.join("bellwether.toml"), format!("default_environment = \"e\"\n{config}")).unwrap();
-        let write = |schema: &str| std::fs::write(root.join("schemas/e.avdl"), schema).unwrap();
+        let write = project(root, &server);
         let store = Store::open(&root.join("state")).unwrap();
         let go = |apply| runtime().block_on(run(root, server.url(), &store, false, apply));
         let edit = |edits: Vec<(usize, Edit)>| {

@@ -99,8 +99,13 @@ impl Project {
     /// The program with an environment of nothing but the keys.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        command.args(arguments);
+        self.placed(command)
+    }
+
+    /// In the project's directory, with its keys and nothing else in the environment.
+    fn placed(&self, mut command: Command) -> Command {
         command
-            .args(arguments)
             .current_dir(self.directory.path())
             .env_clear()
             .env("DD_API_KEY", API_KEY)
@@ -112,19 +117,10 @@ impl Project {
     /// The same; it cannot write files that are longer than so many blocks of 512 bytes.
     #[cfg(unix)]
     pub fn within_blocks(&self, blocks: u32, arguments: &[&str]) -> Command {
-        let program = self.command(arguments);
         let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", &limit])
-            .arg(program.get_program())
-            .args(arguments)
-            .current_dir(self.directory.path())
-            .env_clear()
-            .env("DD_API_KEY", API_KEY)
-            .env("DD_APP_KEY", APP_KEY)
-            .stdin(Stdio::null());
-        command
+        command.args(["-c", &limit, env!("CARGO_BIN_EXE_bellwether")]).args(arguments);
+        self.placed(command)
     }
 
     pub fn run(&self, arguments: &[&str]) -> Run {
