@@ -3,9 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use super::monitor::{MetricFacts, conditions_hold};
-use super::node::{Node, ResourceKind, Rule};
+use super::node::{Node, ResourceKind};
 use super::parameters::{Set, value};
 use super::{Compiler, Request};
+use crate::aggregate::{Per, Rule};
 use crate::config::is_metric_name;
 use crate::diag::{Code, Diagnostic};
 use crate::model::Document;
@@ -34,7 +35,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         );
         return None;
     }
-    let per = parameter("per").as_str().unwrap_or("hour").to_owned();
+    let per = parameter("per").as_str().and_then(Per::parse).unwrap_or(Per::Hour);
     let constant_tags: Vec<String> = compiler
         .environment
         .scope
@@ -55,21 +56,23 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         record: request.record.full_name.clone(),
         field: field.name.clone(),
         metric: name.clone(),
-        per: per.clone(),
+        per,
         window_seconds: duration("window"),
         pane_seconds: duration("pane"),
         top,
         ids_per_hour,
         capacity: number("capacity"),
         tags: constant_tags,
+        threshold: None,
         series_per_hour: Rule::FIXED_SERIES + top + ids_per_hour,
     };
     // The description says what the series cost and whose it is, where people look at the metric in Datadog. A metric
     // has no tags of its own, so the address and the hash stand there as well.
     let text = format!(
-        "Highest rate of one {} in {}, per {per}. At most {} series an hour. {ADDRESS_TAG}{}",
+        "Highest rate of one {} in {}, per {}. At most {} series an hour. {ADDRESS_TAG}{}",
         field.name,
         request.record.name(),
+        per.as_str(),
         rule.series_per_hour,
         request.address
     );
@@ -78,7 +81,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         "metadata": {
             "type": "gauge",
             "unit": "event",
-            "per_unit": per,
+            "per_unit": per.as_str(),
             "short_name": format!("top rate by {}", field.name),
             "description": text,
         },
@@ -86,7 +89,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
     }));
     let marked = format!("{text}@{} for {}", rev(&document), compiler.environment.tag);
     put(&mut document, "metadata.description", marked.into());
-    let facts = MetricFacts { name, per, address: request.address.clone() };
+    let facts = MetricFacts { name, per: per.as_str(), address: request.address.clone() };
     let node = Node {
         address: request.address.clone(),
         former: request.former.clone(),

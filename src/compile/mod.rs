@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 pub use graph::DesiredGraph;
 pub use modifiers::Modifiers;
-pub use node::{Node, Parameter, ResourceKind, Rule, SetBy};
+pub use node::{Node, Parameter, ResourceKind, SetBy};
 
 use self::monitor::MetricFacts;
 use self::parameters::Layers;

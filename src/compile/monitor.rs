@@ -20,7 +20,7 @@ pub struct MetricFacts {
     /// The gauge's name.
     pub name: String,
     /// The unit of its rate.
-    pub per: String,
+    pub per: &'static str,
     /// The node that configures it.
     pub address: Address,
 }
@@ -383,7 +383,7 @@ impl Compiler<'_> {
         ];
         if let Some(facts) = metric {
             names.push(text("metric", &facts.name));
-            names.push(text("per", &facts.per));
+            names.push(text("per", facts.per));
         }
         for parameter in kind.parameters.values() {
             let value = set.get(&parameter.name).map_or(&parameter.default, |given| &given.value);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::aggregate::Rule;
 use crate::diag::Span;
 use crate::model::{Address, Document};
 
@@ -75,39 +76,4 @@ impl SetBy {
             Self::Annotation => "the annotation",
         }
     }
-}
-
-/// What the aggregator counts and publishes for one aggregate metric.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Rule {
-    /// The metric configuration it belongs to.
-    pub address: Address,
-    /// The record whose events are counted.
-    pub record: String,
-    /// The field whose values are the ids.
-    pub field: String,
-    /// The gauge that is published.
-    pub metric: String,
-    /// The unit of the rate: second, minute or hour.
-    pub per: String,
-    /// The window over which a rate is taken, in seconds.
-    pub window_seconds: u64,
-    /// How often the window moves on, in seconds.
-    pub pane_seconds: u64,
-    /// How many ranks are published.
-    pub top: u64,
-    /// How many different ids an hour may be published by name.
-    pub ids_per_hour: u64,
-    /// How many ids are counted exactly at a time.
-    pub capacity: u64,
-    /// Constant tags of every series.
-    pub tags: Vec<String>,
-    /// The most distinct time series that are published in a clock hour.
-    pub series_per_hour: u64,
-}
-
-impl Rule {
-    /// The series besides ranks and ids: the top rate, the sustained rate, `__other__`, the number of distinct
-    /// ids, the share of the top ids, and the bound of the counting error.
-    pub const FIXED_SERIES: u64 = 6;
 }

@@ -6,7 +6,7 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
-use crate::compile::Rule;
+use crate::aggregate::Rule;
 use crate::ops::Exit;
 use crate::units::duration_text;
 
@@ -27,7 +27,7 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
     for rule in &rules {
         text.push_str(&format!("{}\n", rule.address));
         text.push_str(&format!("    counts     {} by {}\n", rule.record, rule.field));
-        text.push_str(&format!("    publishes  {}, the highest rate per {}", rule.metric, rule.per));
+        text.push_str(&format!("    publishes  {}, the highest rate per {}", rule.metric, rule.per.as_str()));
         text.push_str(&format!(
             ", over {} every {}\n",
             duration_text(rule.window_seconds),

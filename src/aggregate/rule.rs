@@ -1,0 +1,80 @@
+//! What is counted and published for one aggregate metric.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Address;
+
+/// The unit of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// Events per second.
+    Second,
+    /// Events per minute.
+    Minute,
+    /// Events per hour.
+    Hour,
+}
+
+impl Per {
+    /// The unit's name, as in the annotation and in Datadog's metadata.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+        }
+    }
+
+    /// The length of the unit.
+    pub fn seconds(self) -> f64 {
+        match self {
+            Self::Second => 1.0,
+            Self::Minute => 60.0,
+            Self::Hour => 3600.0,
+        }
+    }
+
+    /// The unit of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Second, Self::Minute, Self::Hour].into_iter().find(|per| per.as_str() == name)
+    }
+}
+
+/// What the aggregator counts and publishes for one aggregate metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// The metric configuration it belongs to.
+    pub address: Address,
+    /// The record whose events are counted, by its full name.
+    pub record: String,
+    /// The field whose values are the ids.
+    pub field: String,
+    /// The gauge that is published.
+    pub metric: String,
+    /// The unit of the rate.
+    pub per: Per,
+    /// The window over which a rate is taken, in seconds.
+    pub window_seconds: u64,
+    /// How often the window moves on, in seconds.
+    pub pane_seconds: u64,
+    /// How many ranks are published.
+    pub top: u64,
+    /// How many different ids an hour may be published by name.
+    pub ids_per_hour: u64,
+    /// How many ids are counted exactly at a time.
+    pub capacity: u64,
+    /// Constant tags of every series.
+    pub tags: Vec<String>,
+    /// The rate, in the rule's unit, from which the id at the top is told as an event: the lowest `above` of the
+    /// field's `@top_rate_monitor`s.
+    pub threshold: Option<f64>,
+    /// The most distinct time series that are published in a clock hour.
+    pub series_per_hour: u64,
+}
+
+impl Rule {
+    /// The series besides ranks and ids: the top rate, the sustained rate, `__other__`, the number of distinct
+    /// ids, the share of the top ids, and the bound of the counting error.
+    pub const FIXED_SERIES: u64 = 6;
+}
