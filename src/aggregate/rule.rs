@@ -77,4 +77,29 @@ impl Rule {
     /// The series besides ranks and ids: the top rate, the sustained rate, `__other__`, the number of distinct
     /// ids, the share of the top ids, and the bound of the counting error.
     pub const FIXED_SERIES: u64 = 6;
+
+    /// The most distinct time series that such a rule publishes in a clock hour.
+    pub fn series(top: u64, ids_per_hour: u64) -> u64 {
+        Self::FIXED_SERIES + top + ids_per_hour
+    }
+
+    /// Whether what another rule has counted is what this one would have counted, in the same panes.
+    pub fn counts_as(&self, other: &Self) -> bool {
+        let counted = |rule: &Self| (rule.address.clone(), rule.pane_seconds, rule.capacity);
+        counted(self) == counted(other)
+    }
+
+    /// How many panes make up the window.
+    pub fn panes(&self) -> usize {
+        (self.window_seconds / self.pane_seconds.max(1)).max(1) as usize
+    }
+}
+
+/// The series by which the aggregator tells of itself, `bellwether.aggregate.*`: they are billed like all others.
+pub const OWN_SERIES: u64 = 8;
+
+/// The most distinct time series that these rules publish in a clock hour, the aggregator's own among them.
+pub fn series_per_hour<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> u64 {
+    let of_rules: u64 = rules.into_iter().map(|rule| rule.series_per_hour).sum();
+    if of_rules > 0 { of_rules + OWN_SERIES } else { 0 }
 }

@@ -1,0 +1,318 @@
+//! Counts per id in bounded memory, exact as long as the ids fit.
+//!
+//! When they do not, the median of the counts is subtracted from all and remembered as the offset (Misra and Gries
+//! 1982, with the sampled median of Anderson et al. 2017). For every id, whether it is still there or not,
+//! `count ≤ true count ≤ count + offset`; and that holds for the sum of two such tables too.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::OnceLock;
+
+use foldhash::quality::FixedState;
+
+use super::distinct::Distinct;
+use super::id::{GuidText, Id, MAX_TEXT, Shortened};
+use super::table::{Key, Table};
+
+/// How many counts are looked at for the median.
+const SAMPLE: usize = 1024;
+
+/// Bytes of text for each id that fits; texts that are longer on average make room for fewer ids.
+const TEXT_BYTES: usize = 48;
+
+/// A text, by 96 bits of a keyed hash and by where it stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct TextKey {
+    high: u64,
+    low: u32,
+    start: u32,
+}
+
+impl Key for TextKey {
+    type Hashed = u64;
+
+    #[inline(always)]
+    fn hashed(&self) -> u64 {
+        self.high
+    }
+
+    #[inline(always)]
+    fn same(&self, other: &Self) -> bool {
+        self.high == other.high && self.low == other.low
+    }
+}
+
+/// Counts per id. `capacity` ids are counted exactly; with more, `offset` says how far counts may be too low.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    integers: Table<u64>,
+    named: Table<TextKey>,
+    texts: Texts,
+    hash: TextHash,
+    capacity: usize,
+    total: u64,
+    offset: u64,
+    /// The ids that were dropped; none as long as all fit.
+    dropped: Option<Box<Distinct>>,
+}
+
+/// What spreads the keys of this process: ids come from outside, and must not be able to collide on purpose.
+fn process_seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| std::hash::RandomState::new().hash_one(0))
+}
+
+impl Counts {
+    /// Nothing counted yet; memory is taken as ids come.
+    pub fn new(capacity: usize) -> Self {
+        let seed = process_seed();
+        Self {
+            integers: Table::new(seed),
+            named: Table::new(seed),
+            texts: Texts::default(),
+            hash: TextHash::new(seed),
+            capacity: capacity.max(1),
+            total: 0,
+            offset: 0,
+            dropped: None,
+        }
+    }
+
+    /// The most memory, in bytes, that counts of this capacity take.
+    pub fn most_bytes(capacity: usize) -> usize {
+        let tables = Table::<u64>::bytes_for(capacity) + Table::<TextKey>::bytes_for(capacity);
+        tables + text_limit(capacity) + size_of::<Self>()
+    }
+
+    /// The memory taken now, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.integers.bytes() + self.named.bytes() + self.texts.0.capacity() + size_of::<Self>()
+    }
+
+    /// Counts `n` events of an id.
+    #[inline(always)]
+    pub fn add(&mut self, id: Id<'_>, n: u64) {
+        self.total = self.total.saturating_add(n);
+        self.raise(id, n);
+    }
+
+    /// Counts what the other one has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (id, n) in other.iter() {
+            self.raise(id, n);
+        }
+        self.total = self.total.saturating_add(other.total);
+        self.offset = self.offset.saturating_add(other.offset);
+        if let Some(dropped) = &other.dropped {
+            self.dropped.get_or_insert_default().merge(dropped);
+        }
+    }
+
+    /// Takes in events that are known only as a sum, with the most of them that one id may have.
+    pub fn merge_unnamed(&mut self, total: u64, offset: u64, dropped: Option<&Distinct>) {
+        self.total = self.total.saturating_add(total);
+        self.offset = self.offset.saturating_add(offset);
+        if let Some(dropped) = dropped {
+            self.dropped.get_or_insert_default().merge(dropped);
+        }
+    }
+
+    #[inline(always)]
+    fn raise(&mut self, id: Id<'_>, n: u64) {
+        match id {
+            Id::Integer(number) => {
+                if !self.integers.raise(number, n) {
+                    self.admit(Id::Integer(number), n);
+                }
+            }
+            Id::Text(text) if text.len() <= MAX_TEXT => {
+                if !self.named.raise(self.hash.key(text), n) {
+                    self.admit(Id::Text(text), n);
+                }
+            }
+            other => self.raise_other(other, n),
+        }
+    }
+
+    /// Counts an id that has to be written as a text first.
+    fn raise_other(&mut self, id: Id<'_>, n: u64) {
+        match id {
+            Id::Guid(value) => self.raise(Id::Text(GuidText::new(value).as_str()), n),
+            Id::Negative(number) => self.raise(Id::Text(&number.to_string()), n),
+            Id::Text(text) => self.raise(Id::Text(Shortened::new(text).as_str()), n),
+            Id::Integer(_) => self.raise(id, n),
+        }
+    }
+
+    /// Takes in an id that is not there, after making room for it.
+    #[cold]
+    fn admit(&mut self, id: Id<'_>, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let text = if let Id::Text(text) = id { text } else { "" };
+        while self.len() >= self.capacity || !self.texts.has_room(text, self.capacity) {
+            self.purge();
+        }
+        match id {
+            Id::Integer(number) => self.integers.insert(number, n),
+            _ => {
+                let key = self.hash.key(text);
+                let start = self.texts.push(text);
+                self.named.insert(TextKey { start, ..key }, n);
+            }
+        }
+    }
+
+    /// Makes room: at least the ids whose count is not above the median go.
+    fn purge(&mut self) {
+        let mut sample: Vec<u64> =
+            self.integers.sample(SAMPLE / 2).chain(self.named.sample(SAMPLE / 2)).collect();
+        let middle = sample.len() / 2;
+        let Some((_, median, _)) = (!sample.is_empty()).then(|| sample.select_nth_unstable(middle)) else {
+            return;
+        };
+        let median = *median;
+        self.offset = self.offset.saturating_add(median);
+        let dropped = self.dropped.get_or_insert_default();
+        self.integers.subtract(median, |number| dropped.insert(Id::Integer(*number)));
+        let texts = &self.texts;
+        self.named.subtract(median, |key| dropped.insert(Id::Text(texts.get(key.start))));
+        let mut kept = Texts::default();
+        for key in self.named.keys_mut() {
+            key.start = kept.push(self.texts.get(key.start));
+        }
+        self.texts = kept;
+    }
+
+    /// How many ids are counted at present.
+    pub fn len(&self) -> usize {
+        self.integers.len() + self.named.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.total == 0 && self.len() == 0
+    }
+
+    /// All events that were counted, whatever became of their ids.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The most by which a count can be too low; 0 says that every count is exact.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// How many different ids there were: exact as long as all fit, else an estimate.
+    pub fn distinct(&self) -> u64 {
+        match &self.dropped {
+            None => self.len() as u64,
+            Some(dropped) => {
+                let mut all = dropped.as_ref().clone();
+                self.iter().for_each(|(id, _)| all.insert(id));
+                all.estimate()
+            }
+        }
+    }
+
+    /// The ids that are no longer here, if there were any.
+    pub fn dropped(&self) -> Option<&Distinct> {
+        self.dropped.as_deref()
+    }
+
+    /// The count of an id: a lower bound that [`Self::offset`] completes.
+    pub fn get(&self, id: Id<'_>) -> u64 {
+        match id {
+            Id::Integer(number) => self.integers.get(&number),
+            Id::Negative(number) => self.named.get(&self.hash.key(&number.to_string())),
+            Id::Guid(value) => self.named.get(&self.hash.key(GuidText::new(value).as_str())),
+            Id::Text(text) if text.len() > MAX_TEXT => {
+                self.named.get(&self.hash.key(Shortened::new(text).as_str()))
+            }
+            Id::Text(text) => self.named.get(&self.hash.key(text)),
+        }
+    }
+
+    /// All ids that are counted at present, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Id<'_>, u64)> {
+        let integers = self.integers.iter().map(|(number, n)| (Id::Integer(*number), n));
+        integers.chain(self.named.iter().map(|(key, n)| (Id::Text(self.texts.get(key.start)), n)))
+    }
+
+    /// The `most` ids with the highest counts, highest first; of equal counts, the smaller id first.
+    pub fn top(&self, most: usize) -> Vec<(Id<'_>, u64)> {
+        let by_rank =
+            |(id, n): &(Id<'_>, u64), (other, m): &(Id<'_>, u64)| m.cmp(n).then_with(|| id.cmp(other));
+        let mut all: Vec<(Id<'_>, u64)> = self.iter().collect();
+        if most == 0 {
+            return Vec::new();
+        }
+        if all.len() > most {
+            all.select_nth_unstable_by(most - 1, by_rank);
+            all.truncate(most);
+        }
+        all.sort_unstable_by(by_rank);
+        all
+    }
+
+    /// Forgets everything and keeps the memory, as far as it was needed.
+    pub fn clear(&mut self) {
+        self.integers.clear();
+        self.named.clear();
+        self.texts.0.clear();
+        (self.total, self.offset, self.dropped) = (0, 0, None);
+    }
+}
+
+/// Texts one behind another, each after a byte with its length.
+#[derive(Debug, Clone, Default)]
+struct Texts(Vec<u8>);
+
+impl Texts {
+    fn has_room(&self, text: &str, capacity: usize) -> bool {
+        self.0.len() + 1 + text.len() <= text_limit(capacity)
+    }
+
+    /// Adds a text of at most [`MAX_TEXT`] bytes and gives its place.
+    fn push(&mut self, text: &str) -> u32 {
+        let start = self.0.len() as u32;
+        self.0.push(text.len() as u8);
+        self.0.extend_from_slice(text.as_bytes());
+        start
+    }
+
+    fn get(&self, start: u32) -> &str {
+        let found = self.0.get(start as usize..).and_then(|rest| {
+            let (length, rest) = rest.split_first()?;
+            std::str::from_utf8(rest.get(..usize::from(*length))?).ok()
+        });
+        found.unwrap_or_default()
+    }
+}
+
+/// The most bytes of text; at least one id's.
+fn text_limit(capacity: usize) -> usize {
+    capacity.saturating_mul(TEXT_BYTES).clamp(1 + MAX_TEXT, u32::MAX as usize)
+}
+
+/// Makes keys of texts, with a seed of this process.
+#[derive(Debug, Clone)]
+struct TextHash([FixedState; 2]);
+
+impl TextHash {
+    fn new(seed: u64) -> Self {
+        Self([seed, !seed].map(FixedState::with_seed))
+    }
+
+    /// The key of a text, but for its place.
+    #[inline(always)]
+    fn key(&self, text: &str) -> TextKey {
+        let [high, low] = self.0.each_ref().map(|state| {
+            let mut hasher = state.build_hasher();
+            hasher.write(text.as_bytes());
+            hasher.finish()
+        });
+        TextKey { high, low: low as u32, start: 0 }
+    }
+}

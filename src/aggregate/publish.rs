@@ -1,0 +1,195 @@
+//! From a report to the gauges and events that Datadog gets.
+
+use std::collections::BTreeSet;
+
+use super::ledger::{Admission, Series};
+use super::rule::Rule;
+use super::window::Report;
+
+/// One point of a time series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gauge {
+    /// The metric's name.
+    pub name: String,
+    /// Its tags; there is no host among them.
+    pub tags: Vec<String>,
+    /// The value.
+    pub value: f64,
+}
+
+/// An event for Datadog's event stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// One line.
+    pub title: String,
+    /// What happened.
+    pub text: String,
+    /// How it is shown.
+    pub level: Level,
+    /// Events with the same key are shown as one.
+    pub key: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+/// How an event is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The id at the top has changed.
+    Info,
+    /// The rate is above the threshold.
+    Error,
+    /// The rate is below it again.
+    Success,
+}
+
+impl Level {
+    /// Datadog's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Error => "error",
+            Self::Success => "success",
+        }
+    }
+}
+
+/// The value of the `id` tag that stands for all ids that have no series of their own.
+pub const OTHER: &str = "__other__";
+
+/// A tag's value as it can stand in a line: what would end the tag or the line becomes `_`.
+fn tag_value(text: &str) -> String {
+    let cleaned: String =
+        text.chars().map(|c| if matches!(c, '|' | ',' | '\n') || c.is_control() { '_' } else { c }).collect();
+    if cleaned.is_empty() { "__empty__".to_owned() } else { cleaned }
+}
+
+/// The names and tags of everything that a rule publishes but for its ids, the most important first.
+pub fn reserved<'r>(rule: &'r Rule, extra: &'r [String]) -> impl Iterator<Item = Series> + 'r {
+    fixed(rule).map(move |(name, tag)| Series::new(&name, &tags(rule, extra, tag)))
+}
+
+fn fixed(rule: &Rule) -> impl Iterator<Item = (String, Option<String>)> + '_ {
+    let metric = &rule.metric;
+    let plain = ["", ".sustained", ".bound", ".distinct", ".share"];
+    let plain = plain.into_iter().map(move |ending| (format!("{metric}{ending}"), None));
+    let other = std::iter::once((format!("{metric}.by_id"), Some(format!("id:{OTHER}"))));
+    let ranks = (1..=rule.top).map(move |rank| (format!("{metric}.rank"), Some(format!("rank:{rank}"))));
+    plain.chain(other).chain(ranks)
+}
+
+fn tags(rule: &Rule, extra: &[String], own: Option<String>) -> Vec<String> {
+    rule.tags.iter().chain(extra).cloned().chain(own).collect()
+}
+
+/// The gauges of a report. Ids that find no room in the hour's budget are part of `id:__other__`.
+///
+/// `extra` are tags of this aggregator's own, such as the instance that publishes for itself.
+pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut impl Admission) -> Vec<Gauge> {
+    let per_event = if report.seconds > 0.0 { rule.per.seconds() / report.seconds } else { 0.0 };
+    let by_id = format!("{}.by_id", rule.metric);
+    let ranked = &report.top[..report.top.len().min(rule.top as usize)];
+    let mut seen = BTreeSet::from([OTHER.to_owned()]);
+    // Ids that differ only in what a tag cannot hold would overwrite each other.
+    let named: Vec<_> = ranked.iter().filter(|ranked| seen.insert(tag_value(&ranked.id))).collect();
+    let id_tags = |id: &str| tags(rule, extra, Some(format!("id:{}", tag_value(id))));
+    let wanted: Vec<Series> = named.iter().map(|ranked| Series::new(&by_id, &id_tags(&ranked.id))).collect();
+    let admitted = admission.admit(report.ended_at, rule.ids_per_hour, &wanted);
+    let mut gauges = Vec::with_capacity(wanted.len() + rule.top as usize + 6);
+    let mut rest = report.events;
+    for (ranked, _) in named.iter().zip(admitted).filter(|(_, admitted)| *admitted) {
+        rest = rest.saturating_sub(ranked.events);
+        gauges.push(Gauge { name: by_id.clone(), tags: id_tags(&ranked.id), value: ranked.rate });
+    }
+    let value = |name: &str, tag: Option<&str>| match (name.strip_prefix(rule.metric.as_str()), tag) {
+        (Some(""), _) => Some(report.top.first().map_or(0.0, |first| first.rate)),
+        (Some(".sustained"), _) => report.sustained.as_ref().map(|sustained| sustained.rate),
+        (Some(".bound"), _) => Some(report.bound),
+        (Some(".distinct"), _) => Some(report.distinct as f64),
+        (Some(".share"), _) => Some(report.share),
+        (Some(".by_id"), _) => Some(rest as f64 * per_event),
+        // A rank that nobody has is zero, so that the last one who had it does not stand there any longer.
+        (Some(".rank"), Some(tag)) => {
+            let rank: usize = tag.strip_prefix("rank:")?.parse().ok()?;
+            Some(report.top.get(rank - 1).map_or(0.0, |ranked| ranked.rate))
+        }
+        _ => None,
+    };
+    for (name, tag) in fixed(rule) {
+        let Some(value) = value(&name, tag.as_deref()) else { continue };
+        let tags = tags(rule, extra, tag);
+        if admission.admit(report.ended_at, u64::MAX, &[Series::new(&name, &tags)]) == [true] {
+            gauges.push(Gauge { name, tags, value });
+        }
+    }
+    gauges
+}
+
+/// What was last told about a rule's top, so that only changes are.
+#[derive(Debug, Default)]
+pub struct Announcements {
+    top: Option<String>,
+    changed_at: u64,
+    above: bool,
+}
+
+impl Announcements {
+    /// The events that a report gives reason for: the top rate crosses the threshold, or another id is at the top.
+    /// A change of the id is told once in a window at most.
+    pub fn events(&mut self, rule: &Rule, report: &Report) -> Vec<Event> {
+        let Some(first) = report.top.first() else { return Vec::new() };
+        let mut events = Vec::new();
+        let (field, record, unit) = (&rule.field, event_name(rule), rule.per.as_str());
+        let named = format!("{field} {} of {record}", first.id);
+        let above = rule.threshold.is_some_and(|threshold| first.rate > threshold);
+        if above != self.above {
+            self.above = above;
+            let threshold = number(rule.threshold.unwrap_or_default());
+            let (title, level) = match above {
+                true => (format!("{named} is above {threshold} per {unit}"), Level::Error),
+                false => (
+                    format!("No {field} of {record} is above {threshold} per {unit} any longer"),
+                    Level::Success,
+                ),
+            };
+            events.push(event(rule, title, level, report));
+        } else if self.top.as_deref() != Some(&first.id)
+            && (self.top.is_none() || report.ended_at >= self.changed_at + rule.window_seconds)
+        {
+            let title = format!("{named} has the highest rate");
+            events.push(event(rule, title, Level::Info, report));
+        }
+        if !events.is_empty() {
+            self.top = Some(first.id.clone());
+            self.changed_at = report.ended_at;
+        }
+        events
+    }
+}
+
+fn event(rule: &Rule, title: String, level: Level, report: &Report) -> Event {
+    let mut text = String::new();
+    if let Some(first) = report.top.first() {
+        let (rate, seconds) = (number(first.rate), number(report.seconds.round()));
+        let (unit, of_first, events) = (rule.per.as_str(), first.events, report.events);
+        text = format!("{}: {rate} per {unit}, {of_first} of {events} events in {seconds} s.", first.id);
+    }
+    if report.offset > 0 {
+        text.push_str(&format!(" Counts may be up to {} too low.", report.offset));
+    }
+    if !report.certain {
+        text.push_str(" Another id may be as high.");
+    }
+    let tags = rule.tags.iter().cloned().chain([format!("bellwether:{}", rule.address)]).collect();
+    Event { title, text, level, key: rule.address.to_string(), tags }
+}
+
+/// The record's name without its namespace.
+fn event_name(rule: &Rule) -> &str {
+    rule.record.rsplit('.').next().unwrap_or(&rule.record)
+}
+
+/// A number for people: whole from 100 on.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
