@@ -23,5 +23,5 @@ pub use counts::Counts;
 pub use distinct::Distinct;
 pub use id::Id;
 pub use ledger::{Admission, Ledger, LedgerError, LedgerStore, Series};
-pub use rule::{OWN_SERIES, Per, Rule, series_per_hour};
+pub use rule::{OWN_SERIES, Per, Rule, series_per_hour, with_own_series};
 pub use window::{Pane, Ranked, Report, Sustained, Window};

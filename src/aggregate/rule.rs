@@ -100,6 +100,10 @@ pub const OWN_SERIES: u64 = 8;
 
 /// The most distinct time series that these rules publish in a clock hour, the aggregator's own among them.
 pub fn series_per_hour<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> u64 {
-    let of_rules: u64 = rules.into_iter().map(|rule| rule.series_per_hour).sum();
+    with_own_series(rules.into_iter().map(|rule| rule.series_per_hour).sum())
+}
+
+/// The series of rules, and those by which the aggregator tells of itself where there are any.
+pub fn with_own_series(of_rules: u64) -> u64 {
     if of_rules > 0 { of_rules + OWN_SERIES } else { 0 }
 }

@@ -10,6 +10,7 @@ use petgraph::visit::EdgeRef;
 use petgraph::{Direction, algo};
 
 use super::node::{Node, ResourceKind};
+use crate::aggregate::Rule;
 use crate::diag::{Code, Diagnostic};
 use crate::model::Address;
 use crate::suggest::closest;
@@ -45,8 +46,23 @@ impl DesiredGraph {
         }
         desired.connect(out);
         desired.find_cycles(out);
+        desired.set_thresholds();
         desired.sort();
         desired
+    }
+
+    /// Tells each rule from which rate on its monitors alert.
+    fn set_thresholds(&mut self) {
+        for index in self.index.values().copied() {
+            if self.graph[index].rule.is_none() {
+                continue;
+            }
+            let monitors = self.graph.neighbors_directed(index, Direction::Outgoing);
+            let lowest = monitors.filter_map(|monitor| critical(&self.graph[monitor])).min_by(f64::total_cmp);
+            if let Some(rule) = &mut self.graph[index].rule {
+                rule.threshold = lowest;
+            }
+        }
     }
 
     fn connect(&mut self, out: &mut Vec<Diagnostic>) {
@@ -167,6 +183,11 @@ impl DesiredGraph {
         self.index.values().map(|index| &self.graph[*index])
     }
 
+    /// What the aggregator has to run.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.nodes().filter_map(|node| node.rule.as_ref())
+    }
+
     /// All nodes, each after those it needs.
     pub fn in_order(&self) -> impl Iterator<Item = &Node> {
         self.order.iter().map(|index| &self.graph[*index])
@@ -198,4 +219,9 @@ impl DesiredGraph {
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
+}
+
+/// The rate above which a monitor is critical.
+fn critical(monitor: &Node) -> Option<f64> {
+    monitor.document.get("options")?.get("thresholds")?.get("critical")?.as_f64()
 }

@@ -64,7 +64,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         capacity: number("capacity"),
         tags: constant_tags,
         threshold: None,
-        series_per_hour: Rule::FIXED_SERIES + top + ids_per_hour,
+        series_per_hour: Rule::series(top, ids_per_hour),
     };
     // The description says what the series cost and whose it is, where people look at the metric in Datadog. A metric
     // has no tags of its own, so the address and the hash stand there as well.

@@ -2,19 +2,20 @@
 
 use super::mark::{mark_of, metric_document};
 use super::types::BudgetLine;
+use crate::aggregate::{series_per_hour, with_own_series};
 use crate::compile::DesiredGraph;
 use crate::config::Budget;
 use crate::model::Snapshot;
 
 /// The budget line of a plan.
 pub fn line(graph: &DesiredGraph, snapshot: &Snapshot, budget: &Budget) -> BudgetLine {
-    let wanted: u64 =
-        graph.nodes().filter_map(|node| node.rule.as_ref()).map(|rule| rule.series_per_hour).sum();
+    let wanted = series_per_hour(graph.rules());
     let live: u64 = snapshot
         .metrics
         .iter()
         .filter_map(|(name, metric)| mark_of(&metric_document(name, metric)).map(|mark| mark.series))
         .sum();
+    let live = with_own_series(live);
     BudgetLine {
         custom_metrics: wanted,
         limit: budget.custom_metrics,

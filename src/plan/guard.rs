@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{Blocked, Change, Plan};
+use crate::aggregate::series_per_hour;
 use crate::compile::{DesiredGraph, ResourceKind, composite};
 use crate::config::{Budget, Guard};
 use crate::diff::ChangedBy;
@@ -81,10 +82,9 @@ pub fn judge_conflicts(plan: &Plan) -> Vec<Blocked> {
 /// Judges the desired state against `[budget]`.
 pub fn judge_budget(graph: &DesiredGraph, budget: &Budget) -> Vec<Blocked> {
     let mut found = Vec::new();
-    let rules = || graph.nodes().filter_map(|node| node.rule.as_ref());
-    let total: u64 = rules().map(|rule| rule.series_per_hour).sum();
+    let total = series_per_hour(graph.rules());
     if total > budget.custom_metrics {
-        let largest = rules().max_by_key(|rule| rule.series_per_hour);
+        let largest = graph.rules().max_by_key(|rule| rule.series_per_hour);
         let hint = largest.map_or_else(String::new, |rule| {
             format!(
                 "lower `ids_per_hour` or `top` of {} ({} series), or raise the budget",
@@ -102,7 +102,7 @@ pub fn judge_budget(graph: &DesiredGraph, budget: &Budget) -> Vec<Blocked> {
     }
     if let Some(limit) = budget.max_per_event {
         let mut per_event: BTreeMap<&str, u64> = BTreeMap::new();
-        for rule in rules() {
+        for rule in graph.rules() {
             *per_event.entry(&rule.record).or_default() += rule.series_per_hour;
         }
         for (record, series) in per_event.into_iter().filter(|(_, series)| *series > limit) {

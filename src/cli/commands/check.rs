@@ -6,6 +6,7 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
+use crate::aggregate::series_per_hour;
 use crate::compile::ResourceKind;
 use crate::ops::Exit;
 use crate::plan::judge_budget;
@@ -16,8 +17,7 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let compiled = session.compile()?;
     let config = &session.project.config;
     let blocked = judge_budget(&compiled.graph, &config.budget);
-    let series: u64 =
-        compiled.graph.nodes().filter_map(|node| node.rule.as_ref()).map(|rule| rule.series_per_hour).sum();
+    let series = series_per_hour(compiled.graph.rules());
     let (monitors, metrics) = (compiled.count(ResourceKind::Monitor), compiled.count(ResourceKind::Metric));
     if output.json {
         output.json(&json!({

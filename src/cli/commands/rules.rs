@@ -6,15 +6,15 @@ use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
-use crate::aggregate::Rule;
+use crate::aggregate::{Aggregator, OWN_SERIES, Rule, series_per_hour};
 use crate::ops::Exit;
 use crate::units::duration_text;
 
 pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let compiled = session.compile()?;
-    let rules: Vec<&Rule> = compiled.graph.nodes().filter_map(|node| node.rule.as_ref()).collect();
-    let total: u64 = rules.iter().map(|rule| rule.series_per_hour).sum();
+    let rules: Vec<&Rule> = compiled.graph.rules().collect();
+    let total = series_per_hour(rules.iter().copied());
     let limit = session.project.config.budget.custom_metrics;
     if output.json {
         output.json(&json!({
