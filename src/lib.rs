@@ -21,6 +21,7 @@ pub mod datadog;
 pub mod diag;
 #[cfg(feature = "cli")]
 pub mod diff;
+pub mod dogstatsd;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
