@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use super::counter::{Counter, Handle};
+use super::counts::Counts;
 use super::rule::Rule;
 use super::window::Pane;
 
@@ -148,13 +149,12 @@ impl Aggregator {
     pub fn next_end(&self, now: Moment) -> Option<Duration> {
         self.active().iter().map(|active| active.wait(now)).min()
     }
+}
 
-    /// The memory that all counts of the present panes may take at most, in bytes, with so many threads.
-    pub fn most_bytes(rule: &Rule, threads: usize) -> usize {
-        use super::counts::Counts;
-        // Each thread has a table and a spare one, and each pane of the window is kept.
-        (2 * threads + rule.panes() + 1) * Counts::most_bytes(rule.capacity as usize)
-    }
+/// The most memory, in bytes, that a rule's counts take with so many threads: each has a table and a spare one, each pane
+/// of the window is kept, and their sum is made at the end of a pane.
+pub fn most_bytes(rule: &Rule, threads: usize) -> usize {
+    (2 * threads + 2 * rule.panes() + 1) * Counts::most_bytes(rule.capacity as usize)
 }
 
 impl Active {

@@ -7,21 +7,24 @@
 //! Nothing here has a clock, a thread or a socket: `publisher` has, for a service that has nothing of the kind itself.
 
 mod aggregator;
+mod board;
 mod counter;
 mod counts;
 mod distinct;
 mod id;
 mod ledger;
+mod lines;
 pub mod publish;
 mod rule;
 mod table;
 mod window;
 
-pub use aggregator::{Aggregator, Closed, Moment, Recycler};
+pub use aggregator::{Aggregator, Closed, Moment, Recycler, most_bytes};
+pub use board::Board;
 pub use counter::{Batch, Handle};
 pub use counts::Counts;
 pub use distinct::Distinct;
 pub use id::Id;
 pub use ledger::{Admission, Ledger, LedgerError, LedgerStore, Series};
-pub use rule::{OWN_SERIES, Per, Rule, series_per_hour, with_own_series};
+pub use rule::{OWN_SERIES, Per, Rule, RuleSet, SeriesBudget, series_per_hour, with_own_series};
 pub use window::{Pane, Ranked, Report, Sustained, Window};

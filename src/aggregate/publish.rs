@@ -1,10 +1,14 @@
 //! From a report to the gauges and events that Datadog gets.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::ledger::{Admission, Series};
 use super::rule::Rule;
 use super::window::Report;
+use crate::dogstatsd::write::{self, AlertType};
 
 /// One point of a time series.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,43 +29,32 @@ pub struct Event {
     /// What happened.
     pub text: String,
     /// How it is shown.
-    pub level: Level,
+    pub shown_as: AlertType,
     /// Events with the same key are shown as one.
     pub key: String,
     /// Its tags.
     pub tags: Vec<String>,
 }
 
-/// How an event is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// The id at the top has changed.
-    Info,
-    /// The rate is above the threshold.
-    Error,
-    /// The rate is below it again.
-    Success,
-}
-
-impl Level {
-    /// Datadog's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Error => "error",
-            Self::Success => "success",
-        }
-    }
+/// Everything that is published of a rule at the end of a pane.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// What is known.
+    pub report: Report,
+    /// What Datadog gets of it.
+    pub gauges: Vec<Gauge>,
+    /// What is worth an event.
+    pub events: Vec<Event>,
 }
 
 /// The value of the `id` tag that stands for all ids that have no series of their own.
 pub const OTHER: &str = "__other__";
 
-/// A tag's value as it can stand in a line: what would end the tag or the line becomes `_`.
-fn tag_value(text: &str) -> String {
-    let cleaned: String =
-        text.chars().map(|c| if matches!(c, '|' | ',' | '\n') || c.is_control() { '_' } else { c }).collect();
-    if cleaned.is_empty() { "__empty__".to_owned() } else { cleaned }
+/// An id as the value of a tag. Datadog would take an empty one for no value at all.
+fn tag_value(id: &str) -> String {
+    if id.is_empty() { "__empty__".to_owned() } else { write::tag_value(id).into_owned() }
 }
 
 /// The names and tags of everything that a rule publishes but for its ids, the most important first.
@@ -126,7 +119,7 @@ pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut im
 }
 
 /// What was last told about a rule's top, so that only changes are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Announcements {
     top: Option<String>,
     changed_at: u64,
@@ -145,19 +138,19 @@ impl Announcements {
         if above != self.above {
             self.above = above;
             let threshold = number(rule.threshold.unwrap_or_default());
-            let (title, level) = match above {
-                true => (format!("{named} is above {threshold} per {unit}"), Level::Error),
+            let (title, shown_as) = match above {
+                true => (format!("{named} is above {threshold} per {unit}"), AlertType::Error),
                 false => (
                     format!("No {field} of {record} is above {threshold} per {unit} any longer"),
-                    Level::Success,
+                    AlertType::Success,
                 ),
             };
-            events.push(event(rule, title, level, report));
+            events.push(event(rule, title, shown_as, report));
         } else if self.top.as_deref() != Some(&first.id)
             && (self.top.is_none() || report.ended_at >= self.changed_at + rule.window_seconds)
         {
             let title = format!("{named} has the highest rate");
-            events.push(event(rule, title, Level::Info, report));
+            events.push(event(rule, title, AlertType::Info, report));
         }
         if !events.is_empty() {
             self.top = Some(first.id.clone());
@@ -167,7 +160,7 @@ impl Announcements {
     }
 }
 
-fn event(rule: &Rule, title: String, level: Level, report: &Report) -> Event {
+fn event(rule: &Rule, title: String, shown_as: AlertType, report: &Report) -> Event {
     let mut text = String::new();
     if let Some(first) = report.top.first() {
         let (rate, seconds) = (number(first.rate), number(report.seconds.round()));
@@ -181,7 +174,7 @@ fn event(rule: &Rule, title: String, level: Level, report: &Report) -> Event {
         text.push_str(" Another id may be as high.");
     }
     let tags = rule.tags.iter().cloned().chain([format!("bellwether:{}", rule.address)]).collect();
-    Event { title, text, level, key: rule.address.to_string(), tags }
+    Event { title, text, shown_as, key: rule.address.to_string(), tags }
 }
 
 /// The record's name without its namespace.

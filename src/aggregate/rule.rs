@@ -95,6 +95,45 @@ impl Rule {
     }
 }
 
+/// The rules of an environment, as `bellwether rules --format json` prints them for services that count by themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleSet {
+    /// 1
+    pub format_version: u32,
+    /// The environment for which they were compiled.
+    pub environment: String,
+    /// The rules, in the order of their addresses.
+    pub rules: Vec<Rule>,
+    /// What they may publish.
+    pub budget: SeriesBudget,
+}
+
+/// Distinct time series in a clock hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesBudget {
+    /// What the rules may publish, with the aggregator's own.
+    pub custom_metrics: u64,
+    /// The most that `[budget]` of bellwether.toml allows.
+    pub limit: u64,
+}
+
+impl RuleSet {
+    /// The rules of an environment.
+    pub fn new(environment: &str, rules: Vec<Rule>, limit: u64) -> Self {
+        let budget = SeriesBudget { custom_metrics: series_per_hour(&rules), limit };
+        Self { format_version: 1, environment: environment.to_owned(), rules, budget }
+    }
+
+    /// Reads what `bellwether rules --format json` has printed.
+    ///
+    /// # Errors
+    ///
+    /// When it is something else.
+    pub fn read(json: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+}
+
 /// The series by which the aggregator tells of itself, `bellwether.aggregate.*`: they are billed like all others.
 pub const OWN_SERIES: u64 = 8;
 

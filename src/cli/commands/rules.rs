@@ -1,30 +1,24 @@
 //! `rules`
 
-use serde_json::json;
-
 use super::super::args::Global;
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
-use crate::aggregate::{Aggregator, OWN_SERIES, Rule, series_per_hour};
+use crate::aggregate::{OWN_SERIES, Rule, RuleSet, most_bytes};
 use crate::ops::Exit;
 use crate::units::duration_text;
 
 pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let compiled = session.compile()?;
-    let rules: Vec<&Rule> = compiled.graph.rules().collect();
-    let total = series_per_hour(rules.iter().copied());
     let limit = session.project.config.budget.custom_metrics;
+    let set = RuleSet::new(&session.name, compiled.graph.rules().cloned().collect(), limit);
     if output.json {
-        output.json(&json!({
-            "format_version": 1, "environment": session.name, "rules": rules,
-            "budget": {"custom_metrics": total, "limit": limit},
-        }));
+        output.json(&set);
         return Ok(Exit::Done);
     }
     let mut text = String::new();
-    for rule in &rules {
+    for rule in &set.rules {
         text.push_str(&format!("{}\n", rule.address));
         text.push_str(&format!("    counts     {} by {}\n", rule.record, rule.field));
         text.push_str(&format!("    publishes  {}, the highest rate per {}", rule.metric, rule.per.as_str()));
@@ -37,14 +31,27 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
             text.push_str(&format!("    tagged     {}\n", rule.tags.join(" ")));
         }
         text.push_str(&format!(
-            "    at most    {} series an hour: {} ranks, {} ids, {} others\n\n",
+            "    at most    {} series an hour: {} ranks, {} ids, {} others\n",
             rule.series_per_hour,
             rule.top,
             rule.ids_per_hour,
             Rule::FIXED_SERIES
         ));
+        if let Some(threshold) = rule.threshold {
+            text.push_str(&format!("    alerts     above {threshold} per {}\n", rule.per.as_str()));
+        }
+        // As much as with two threads; each more takes as much as two panes.
+        let memory = most_bytes(rule, 2).div_ceil(1 << 20);
+        text.push_str(&format!(
+            "    memory     at most {memory} MiB, for {} ids at a time\n\n",
+            rule.capacity
+        ));
     }
-    text.push_str(&format!("{} of {limit} custom metrics an hour\n", total));
+    text.push_str(&format!("{} of {limit} custom metrics an hour", set.budget.custom_metrics));
+    if !set.rules.is_empty() {
+        text.push_str(&format!(", {OWN_SERIES} of them the aggregator's own"));
+    }
+    text.push('\n');
     output.result(&text);
     Ok(Exit::Done)
 }
