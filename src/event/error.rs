@@ -144,7 +144,7 @@ pub enum Problem {
     #[error("the message ends in the middle of a value")]
     Truncated,
     /// The message goes on.
-    #[error("the message goes on after the event, by {0} byte{}", if *.0 == 1 { "" } else { "s" })]
+    #[error("the message goes on after the event, by {}", bytes(*.0))]
     Trailing(usize),
     /// No encoder writes such bytes.
     #[error("{0}")]
@@ -268,6 +268,10 @@ pub(super) fn few(names: &[String]) -> Vec<String> {
     const FEW: usize = 6;
     let more = (names.len() > FEW).then(|| format!("and {} more", names.len() - FEW));
     names.iter().take(FEW).map(|name| format!("`{name}`")).chain(more).collect()
+}
+
+fn bytes(count: usize) -> String {
+    format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
 fn meant(suggestion: &Option<String>) -> String {
