@@ -74,6 +74,7 @@ fn a_message_of_another_implementation_is_read() {
     let set = storefront();
     let types = set.types().unwrap();
     let (id, _) = types.record(EXPOSURE).unwrap();
+    assert_eq!(types.fingerprint(id), Some(0x8a63_527d_2621_1389), "as fastavro 1.13 has it");
     // The canonical form is a schema itself, and all that a writer needs.
     let schema = Schema::parse_str(&types.canonical_form(id).unwrap()).unwrap();
     let text = |text: &str| Avro::String(text.into());
