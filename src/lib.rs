@@ -24,6 +24,8 @@ pub mod diag;
 #[cfg(feature = "cli")]
 pub mod diff;
 pub mod dogstatsd;
+#[cfg(feature = "cli")]
+pub mod event;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
