@@ -1,5 +1,6 @@
 //! One thin file per command: wiring, and nothing that decides.
 
+mod aggregate;
 mod apply;
 mod catalog;
 mod check;
@@ -54,6 +55,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),
+        Command::Aggregate(options) => aggregate::run(options, global, output).await,
         Command::State { command } => state::run(command, global, output).await,
         Command::Sandbox { listen, memory, faults } => {
             sandbox::run(*listen, *memory, faults.as_deref(), global, output).await
