@@ -16,6 +16,8 @@ pub mod compile;
 #[cfg(feature = "cli")]
 pub mod config;
 #[cfg(feature = "cli")]
+pub mod daemon;
+#[cfg(feature = "cli")]
 pub mod datadog;
 #[cfg(feature = "cli")]
 pub mod diag;
