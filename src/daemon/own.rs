@@ -9,7 +9,7 @@ use crate::dogstatsd::write::{Refused, Sample};
 
 /// The names behind `bellwether.aggregate.`: three gauges, then counts since the last time.
 const NAMES: [&str; OWN_SERIES as usize] =
-    ["series", "budget", "lag", "refused", "dropped", "received", "counted", "forwarded"];
+    ["series", "budget", "lag", "refused", "problems", "received", "counted", "forwarded"];
 
 /// How many of them are gauges.
 const GAUGES: usize = 3;
@@ -40,10 +40,10 @@ impl Own {
         causes: &Causes,
         lag: f64,
     ) -> Vec<Result<String, Refused>> {
-        let dropped = causes.snapshot().into_iter().map(|(_, lost)| lost).sum();
+        let problems = causes.snapshot().into_iter().map(|(_, lost)| lost).sum();
         let [received, counted, forwarded] = [&traffic.received, &traffic.counted, &traffic.forwarded]
             .map(|counter| counter.load(Ordering::Relaxed));
-        let counts = [ledger.refused(), dropped, received, counted, forwarded];
+        let counts = [ledger.refused(), problems, received, counted, forwarded];
         let gauges = [ledger.published() as f64, ledger.limit() as f64, lag];
         let since = counts.iter().zip(&self.told).map(|(count, told)| count.saturating_sub(*told) as f64);
         let values = gauges.into_iter().chain(since);

@@ -13,7 +13,7 @@ use super::own::Own;
 use super::routes::Routes;
 use super::status::{ShownBudget, Status};
 use crate::aggregate::publish::{Publication, reserved};
-use crate::aggregate::{Aggregator, Board, Closed, Ledger, Moment, Rule};
+use crate::aggregate::{Admission, Aggregator, Board, Closed, Ledger, Moment, Rule, Series};
 use crate::dogstatsd::write::Refused;
 
 /// What is counted and within which budget.
@@ -137,6 +137,8 @@ impl Publishing {
         if let Some(error) = self.ledger.take_error() {
             self.shared.causes.add_text(Cause::LedgerFailed, error.0.as_bytes());
         }
+        let reserved: Vec<Series> = self.own.reserved().collect();
+        self.ledger.admit(self.clock.now().unix.as_secs(), u64::MAX, &reserved);
         let own = self.own.lines(&self.ledger, &self.shared.traffic, &self.shared.causes, lag);
         self.send(own.into_iter());
     }
