@@ -15,7 +15,7 @@ pub mod cli;
 pub mod compile;
 #[cfg(feature = "cli")]
 pub mod config;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", unix))]
 pub mod daemon;
 #[cfg(feature = "cli")]
 pub mod datadog;
@@ -37,6 +37,7 @@ pub mod parallel;
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod project;
+pub mod publisher;
 #[cfg(feature = "cli")]
 pub mod query;
 #[cfg(feature = "cli")]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+#[cfg(unix)]
 use crate::daemon::address::Address as DogStatsdAddress;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -109,6 +110,7 @@ pub enum Command {
     /// Print what the aggregator would run
     Rules,
     /// Count ids inside, and publish a few bounded metrics instead of a tag per id
+    #[cfg(unix)]
     Aggregate(AggregateArguments),
     /// Look into the snapshot
     State {
@@ -131,6 +133,7 @@ pub enum Command {
 }
 
 /// Options of `aggregate`.
+#[cfg(unix)]
 #[derive(Debug, Args)]
 pub struct AggregateArguments {
     /// Listen for DogStatsD here: udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated

@@ -5,7 +5,6 @@
 
 pub mod address;
 pub mod causes;
-pub mod clock;
 mod events;
 pub mod forward;
 pub mod http;
@@ -26,7 +25,6 @@ use std::time::Duration;
 
 use self::address::Address;
 use self::causes::Causes;
-use self::clock::Clock;
 pub use self::events::wanted;
 use self::events::{Collector, Schemas};
 use self::forward::Agent;
@@ -39,6 +37,7 @@ use self::receive::{ReceiveError, Receivers};
 use self::status::Status;
 use crate::aggregate::{Aggregator, Ledger, LedgerError};
 use crate::event::EventReader;
+use crate::publisher::Clock;
 
 /// How the daemon runs.
 #[derive(Debug, Clone)]

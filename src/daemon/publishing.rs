@@ -6,7 +6,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::causes::{Cause, CauseLog, Causes};
-use super::clock::Clock;
 use super::forward::Forwarder;
 use super::intake::{CurrentRoutes, Traffic};
 use super::own::Own;
@@ -15,6 +14,7 @@ use super::status::{ShownBudget, Status};
 use crate::aggregate::publish::{Publication, reserved};
 use crate::aggregate::{Admission, Aggregator, Board, Closed, Ledger, Moment, Rule, Series};
 use crate::dogstatsd::write::Refused;
+use crate::publisher::Clock;
 
 /// What is counted and within which budget.
 #[derive(Debug, Clone)]

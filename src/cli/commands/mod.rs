@@ -1,5 +1,6 @@
 //! One thin file per command: wiring, and nothing that decides.
 
+#[cfg(unix)]
 mod aggregate;
 mod apply;
 mod catalog;
@@ -55,6 +56,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),
+        #[cfg(unix)]
         Command::Aggregate(options) => aggregate::run(options, global, output).await,
         Command::State { command } => state::run(command, global, output).await,
         Command::Sandbox { listen, memory, faults } => {
