@@ -207,15 +207,15 @@ mod tests {
         assert_eq!(
             said(&mut log, &causes, start),
             [
-                "dropped 1 (1 since the start): lines without a type, such as `a:1`",
-                "dropped 1 (1 since the start): lines with a sample rate that is not from 0 to 1"
+                "lines without a type: 1 (1 since the start), such as `a:1`",
+                "lines with a sample rate that is not from 0 to 1: 1 (1 since the start)"
             ]
         );
         causes.add_text(Cause::NoType, b"b:1");
         causes.add_text(Cause::NoType, b"c:1");
         assert_eq!(said(&mut log, &causes, start + Duration::from_secs(9)), [""; 0]);
         let later = start + CauseLog::INTERVAL;
-        let line = "dropped 2 (3 since the start): lines without a type, such as `b:1`";
+        let line = "lines without a type: 2 (3 since the start), such as `b:1`";
         assert_eq!(said(&mut log, &causes, later), [line]);
         assert_eq!(said(&mut log, &causes, later + CauseLog::INTERVAL), [""; 0]);
     }

@@ -79,8 +79,8 @@ fn more_ids_are_more_custom_metrics() {
         }
         let plan = project.plan();
         assert_eq!(changes(&plan), [(ADDRESS.into(), "update".into(), vec!["metadata.description".into()])]);
-        assert_eq!((&plan["budget"]["delta"], &plan["budget"]["custom_metrics"]), (&json!(12), &json!(78)));
-        let run = project.run(&["plan"]).exits(0).says(&["+12 custom metrics", "66 → 78 of 500"]);
+        assert_eq!((&plan["budget"]["delta"], &plan["budget"]["custom_metrics"]), (&json!(12), &json!(86)));
+        let run = project.run(&["plan"]).exits(0).says(&["+12 custom metrics", "74 → 86 of 500"]);
         assert!(run.out.contains("schemas/experiment.avdl:10"));
         let mark = server.mark();
         project.apply();
