@@ -166,7 +166,7 @@ fn a_budget_that_is_exceeded_blocks_everything() {
     project.edit(FILE, "{\"per\": \"hour\"}", "{\"per\": \"hour\", \"ids_per_hour\": 600}");
     project.edit("schemas/cart.avdl", "\"deviations\": 3", "\"deviations\": 2");
     let mark = server.mark();
-    let told = ["616 series an hour", "the budget is 500", "ids_per_hour", ADDRESS];
+    let told = ["624 series an hour", "the budget is 500", "ids_per_hour", ADDRESS];
     project.run(&["plan"]).exits(5).says(&["BLOCKED"]).says(&told);
     project.run(&["apply", "--yes"]).exits(5).complains(&told);
     project.run(&["check"]).exits(5).complains(&told);
