@@ -21,6 +21,8 @@ pub mod datadog;
 pub mod diag;
 #[cfg(feature = "cli")]
 pub mod diff;
+#[cfg(feature = "cli")]
+pub mod fleet;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
