@@ -1,6 +1,8 @@
 //! Many instances as one, through a real Redis that each test starts for itself.
 
 #![cfg(unix)]
+#![allow(clippy::print_stdout, reason = "it is said where a test is left out")]
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod budget;
 mod claim;
