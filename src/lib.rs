@@ -26,6 +26,8 @@ pub mod diff;
 pub mod dogstatsd;
 #[cfg(feature = "cli")]
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod fleet;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
