@@ -175,7 +175,9 @@ impl Link {
     fn new(destination: Destination) -> io::Result<Self> {
         match destination {
             Destination::Udp(address) => {
-                UdpSocket::bind("0.0.0.0:0").map(|socket| Self::Udp(socket, address))
+                let found = address.to_socket_addrs().ok().and_then(|mut found| found.next());
+                let any = if found.is_some_and(|found| found.is_ipv6()) { "[::]:0" } else { "0.0.0.0:0" };
+                UdpSocket::bind(any).map(|socket| Self::Udp(socket, address))
             }
             #[cfg(unix)]
             Destination::UnixDatagram(path) => {

@@ -34,6 +34,7 @@ struct Active {
     started: Duration,
     /// Seconds since 1970.
     due: Duration,
+    sequence: u64,
     /// No rule asks for it any more: it goes when nobody can count any more.
     retired: bool,
 }
@@ -97,6 +98,7 @@ impl Aggregator {
                     rule: Arc::new(rule),
                     started: now.elapsed,
                     due: next_multiple(now.unix, pane),
+                    sequence: 0,
                     retired: false,
                 }),
             }
@@ -184,8 +186,15 @@ impl Active {
         let shared_end = if early { next } else { next.saturating_sub(self.pane()) }.as_secs();
         self.started = now.elapsed;
         self.due = next;
-        let pane =
-            Pane { ended_at: shared_end.min(now.unix.as_secs()), shared_end, seconds, counts, instances: 1 };
+        self.sequence += 1;
+        let pane = Pane {
+            ended_at: shared_end.min(now.unix.as_secs()),
+            shared_end,
+            seconds,
+            counts,
+            instances: 1,
+            sequence: self.sequence,
+        };
         Closed { rule: self.rule.clone(), pane, counter: Arc::downgrade(&self.counter) }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::aggregator::{Closed, Recycler};
 use super::ledger::Admission;
-use super::publish::{Announcements, Publication, gauges};
+use super::publish::{Announcements, Publication};
 use super::rule::Rule;
 use super::window::{Pane, Window};
 
@@ -45,9 +45,14 @@ impl Board {
         rule
     }
 
-    /// The panes of a rule's window, oldest first.
-    pub fn panes(&self, rule: &Rule) -> impl Iterator<Item = &Pane> {
-        self.desks.iter().filter(|desk| desk.rule.counts_as(rule)).flat_map(|desk| desk.window.panes())
+    /// The panes of all windows with their rules, each window oldest first.
+    pub fn panes(&self) -> impl Iterator<Item = (&Arc<Rule>, &Pane)> {
+        self.desks.iter().flat_map(|desk| desk.window.panes().map(|pane| (&desk.rule, pane)))
+    }
+
+    /// The newest pane of a rule.
+    pub fn newest(&self, rule: &Rule) -> Option<&Pane> {
+        self.desks.iter().find(|desk| desk.rule.counts_as(rule))?.window.panes().last()
     }
 
     /// What is to be published of a rule's own window; `extra` tags say whose it is, if others publish too, and then no
@@ -59,10 +64,8 @@ impl Board {
         admission: &mut impl Admission,
     ) -> Option<Publication> {
         let desk = self.desks.iter_mut().find(|desk| desk.rule.counts_as(rule))?;
-        let report = desk.window.report(rule)?;
-        let gauges = gauges(rule, &report, extra, admission);
-        let events = if extra.is_empty() { desk.announcements.events(rule, &report) } else { Vec::new() };
-        Some(Publication { rule: rule.clone(), report, gauges, events })
+        let announcements = extra.is_empty().then_some(&mut desk.announcements);
+        Publication::of(rule, &desk.window, extra, announcements, admission)
     }
 
     /// Drops the windows of rules that have not counted for long.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{Admission, Series};
 use super::rule::Rule;
-use super::window::Report;
+use super::window::{Report, Window};
 use crate::dogstatsd::write::{self, AlertType};
 
 /// One point of a time series.
@@ -47,6 +47,23 @@ pub struct Publication {
     pub gauges: Vec<Gauge>,
     /// What is worth an event.
     pub events: Vec<Event>,
+}
+
+impl Publication {
+    /// What is to be published of a window; none without panes. `extra` tags say whose it is, where others publish too.
+    /// Events are told where it is known what was told last.
+    pub fn of(
+        rule: &Arc<Rule>,
+        window: &Window,
+        extra: &[String],
+        announcements: Option<&mut Announcements>,
+        admission: &mut impl Admission,
+    ) -> Option<Self> {
+        let report = window.report(rule)?;
+        let gauges = gauges(rule, &report, extra, admission);
+        let events = announcements.map(|told| told.events(rule, &report)).unwrap_or_default();
+        Some(Self { rule: rule.clone(), report, gauges, events })
+    }
 }
 
 /// The value of the `id` tag that stands for all ids that have no series of their own.

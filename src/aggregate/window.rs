@@ -23,6 +23,8 @@ pub struct Pane {
     pub counts: Counts,
     /// How many instances have counted.
     pub instances: u32,
+    /// Another number for each pane of a rule that this process has ended.
+    pub sequence: u64,
 }
 
 /// What a rule says of its window at the end of a pane.
@@ -88,6 +90,11 @@ impl Window {
     /// The panes, oldest first.
     pub fn panes(&self) -> impl Iterator<Item = &Pane> {
         self.panes.iter()
+    }
+
+    /// A window of these panes, oldest first.
+    pub fn of(panes: Vec<Pane>) -> Self {
+        Self { panes: panes.into() }
     }
 
     /// Adds the newest pane, and gives those that have left the window.

@@ -15,8 +15,8 @@ mod publishing;
 pub mod receive;
 pub mod routes;
 pub mod status;
+mod together;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -28,6 +28,7 @@ use self::causes::Causes;
 pub use self::events::wanted;
 use self::events::{Collector, Schemas};
 use self::forward::Agent;
+use self::http::Site;
 use self::intake::{CurrentRoutes, LineIntake, Traffic};
 use self::ledger_file::LedgerFile;
 use self::own::Own;
@@ -35,8 +36,11 @@ use self::publishing::{Order, Publishing, Shared};
 pub use self::publishing::{Rules, Say};
 use self::receive::{ReceiveError, Receivers};
 use self::status::Status;
+pub use self::together::Place;
+use self::together::Together;
 use crate::aggregate::{Aggregator, Ledger, LedgerError};
 use crate::event::EventReader;
+use crate::fleet::{Fleet, FleetError, FleetOptions};
 use crate::publisher::Clock;
 
 /// How the daemon runs.
@@ -46,12 +50,12 @@ pub struct Options {
     pub listen: Vec<Address>,
     /// Where the Agent is.
     pub agent: Address,
-    /// Where it serves its page.
-    pub http: SocketAddr,
     /// Threads of each UDP address.
     pub threads: usize,
     /// The directory of the hour's ledger.
     pub ledger: PathBuf,
+    /// The other instances, and this one's place among them.
+    pub fleet: Option<(FleetOptions, Place)>,
 }
 
 /// What the schemas say, read anew on each reload.
@@ -78,14 +82,9 @@ pub enum DaemonError {
     /// It cannot listen.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
-    /// It cannot serve its page.
-    #[error("cannot serve HTTP on {address}: {error}; choose another address with --http")]
-    Http {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        error: std::io::Error,
-    },
+    /// The options for Redis cannot be used.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -119,6 +118,7 @@ impl Daemon {
             causes: causes.clone(),
             traffic: Arc::new(Traffic::default()),
             status: Arc::new(Status::default()),
+            clock: Clock::default(),
             alive: Arc::default(),
             say,
         };
@@ -126,14 +126,21 @@ impl Daemon {
         (shown.environment, shown.agent) = (setup.environment, options.agent.to_string());
         drop(shown);
         let ledger = Ledger::with_store(setup.rules.limit, Box::new(LedgerFile::open(&options.ledger)?));
-        let own = Own::new(setup.tags.clone());
+        let mut own_tags = setup.tags.clone();
+        let together = match &options.fleet {
+            Some((fleet, place)) => {
+                own_tags.push(format!("instance:{}", place.instance));
+                Some(Together::new(Fleet::new(fleet.clone())?, place.clone(), causes.clone()))
+            }
+            None => None,
+        };
+        let own = Own::new(own_tags);
         let collector = Collector::new(
             Schemas::new(setup.reader, &setup.rules, setup.errors, setup.tags),
             &shared,
             agent.forwarder(),
         );
-        let mut publishing =
-            Publishing::new(shared.clone(), Clock::default(), ledger, own, agent.forwarder());
+        let mut publishing = Publishing::new(shared.clone(), ledger, own, agent.forwarder(), together);
         publishing.take_rules(setup.rules);
         let make = {
             let (shared, agent) = (shared.clone(), agent.clone());
@@ -152,6 +159,17 @@ impl Daemon {
     /// Where it listens for DogStatsD, with the ports that were chosen.
     pub fn addresses(&self) -> &[Address] {
         self.receivers.addresses()
+    }
+
+    /// What its HTTP side shows, and where that takes events to.
+    pub fn site(&self) -> Arc<Site> {
+        let (counted, lived) = (self.shared.clone(), self.shared.clone());
+        Arc::new(Site {
+            status: self.shared.status.clone(),
+            events: self.collector.clone(),
+            counters: Box::new(move || counted.counters()),
+            health: Box::new(move || lived.pulse()),
+        })
     }
 
     /// Counts by these schemas from now on. No pane is lost.

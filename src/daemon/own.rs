@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::causes::Causes;
 use super::intake::Traffic;
-use crate::aggregate::{Ledger, OWN_SERIES, Series};
+use crate::aggregate::{Admission, Ledger, OWN_SERIES, Series};
 use crate::dogstatsd::write::{Refused, Sample};
 
 /// The names behind `bellwether.aggregate.`: three gauges, then counts since the last time.
@@ -32,14 +32,17 @@ impl Own {
         NAMES.iter().map(|name| Series::new(&format!("bellwether.aggregate.{name}"), &self.tags))
     }
 
-    /// The lines that say how things are now; `lag` is in seconds.
+    /// The lines that say how things are now, as far as the budget has room; `lag` is in seconds, `unix` since 1970.
     pub fn lines(
         &mut self,
-        ledger: &Ledger,
+        unix: u64,
+        ledger: &mut Ledger,
         traffic: &Traffic,
         causes: &Causes,
         lag: f64,
     ) -> Vec<Result<String, Refused>> {
+        let series: Vec<Series> = self.reserved().collect();
+        let admitted = ledger.admit(unix, u64::MAX, &series);
         let problems = causes.snapshot().into_iter().map(|(_, lost)| lost).sum();
         let [received, counted, forwarded] = [&traffic.received, &traffic.counted, &traffic.forwarded]
             .map(|counter| counter.load(Ordering::Relaxed));
@@ -47,7 +50,8 @@ impl Own {
         let gauges = [ledger.published() as f64, ledger.limit() as f64, lag];
         let since = counts.iter().zip(&self.told).map(|(count, told)| count.saturating_sub(*told) as f64);
         let values = gauges.into_iter().chain(since);
-        let lines = NAMES.iter().zip(values).enumerate().map(|(at, (name, value))| {
+        let named = NAMES.iter().zip(values).enumerate().zip(admitted).filter(|(_, admitted)| *admitted);
+        let lines = named.map(|((at, (name, value)), _)| {
             let name = format!("bellwether.aggregate.{name}");
             let sample = if at < GAUGES { Sample::gauge(&name, value) } else { Sample::count(&name, value) };
             let sample = self.tags.iter().fold(sample?, |sample, tag| {

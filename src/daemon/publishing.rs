@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::causes::{Cause, CauseLog, Causes};
 use super::forward::Forwarder;
+use super::http::{Counters, Pulse};
 use super::intake::{CurrentRoutes, Traffic};
 use super::own::Own;
 use super::routes::Routes;
 use super::status::{ShownBudget, Status};
-use crate::aggregate::publish::{Publication, reserved};
-use crate::aggregate::{Admission, Aggregator, Board, Closed, Ledger, Moment, Rule, Series};
+use super::together::{Outcome, Together};
+use crate::aggregate::publish::reserved;
+use crate::aggregate::{Aggregator, Board, Closed, Ledger, Rule};
 use crate::dogstatsd::write::Refused;
 use crate::publisher::Clock;
 
@@ -54,21 +56,45 @@ pub struct Shared {
     pub traffic: Arc<Traffic>,
     /// What is shown.
     pub status: Arc<Status>,
-    /// Seconds since 1970 at which the thread was last alive.
+    /// The clocks.
+    pub clock: Clock,
+    /// Milliseconds on the clock that never jumps, at which the thread was last alive.
     pub alive: Arc<AtomicU64>,
     /// Says a line.
     pub say: Say,
 }
 
+impl Shared {
+    /// What has gone through so far.
+    pub fn counters(&self) -> Counters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let drops = self.causes.snapshot().into_iter();
+        Counters {
+            received: read(&self.traffic.received),
+            counted: read(&self.traffic.counted),
+            forwarded: read(&self.traffic.forwarded),
+            events: read(&self.traffic.events),
+            drops: drops.map(|(cause, lost)| (cause.word().to_owned(), lost)).collect(),
+        }
+    }
+
+    /// When the publishing thread was last alive.
+    pub fn pulse(&self) -> Pulse {
+        let now = self.clock.now().elapsed.as_millis() as u64;
+        let silent_for = Duration::from_millis(now.saturating_sub(self.alive.load(Ordering::Relaxed)));
+        Pulse { silent_for, pane: PULSE, trouble: None }
+    }
+}
+
 /// The publishing thread's own things.
 pub struct Publishing {
     shared: Shared,
-    clock: Clock,
     board: Board,
     ledger: Ledger,
     own: Own,
     forwarder: Forwarder,
     log: CauseLog,
+    together: Option<Together>,
 }
 
 /// How long the thread sleeps at most, so that the log and the forwarder have their turn.
@@ -78,69 +104,95 @@ const PULSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Publishing {
-    /// Publishes through `forwarder`, as far as `ledger` has room.
-    pub fn new(shared: Shared, clock: Clock, ledger: Ledger, own: Own, forwarder: Forwarder) -> Self {
-        let log = CauseLog::default();
-        Self { shared, clock, board: Board::default(), ledger, own, forwarder, log }
+    /// Publishes through `forwarder`, as far as `ledger` has room: alone, or together with other instances.
+    pub fn new(
+        shared: Shared,
+        ledger: Ledger,
+        own: Own,
+        forwarder: Forwarder,
+        together: Option<Together>,
+    ) -> Self {
+        let (board, log) = (Board::default(), CauseLog::default());
+        Self { shared, board, ledger, own, forwarder, log, together }
     }
 
     /// Ends panes when they are due, until it is told to stop.
     pub fn run(mut self, orders: &Receiver<Order>) {
         loop {
-            let now = self.clock.now();
-            self.shared.alive.store(now.unix.as_secs(), Ordering::Relaxed);
+            let now = self.shared.clock.now();
+            self.shared.alive.store(now.elapsed.as_millis() as u64, Ordering::Relaxed);
             let closed = self.shared.aggregator.close_due(now);
             self.publish(closed);
             self.forwarder.flush(Instant::now());
             self.write_log();
-            let wait =
-                self.shared.aggregator.next_end(self.clock.now()).map_or(PULSE, |wait| wait.min(PULSE));
-            match orders.recv_timeout(wait) {
+            match orders.recv_timeout(self.wait()) {
                 Ok(Order::Rules(rules)) => self.take_rules(*rules),
                 Ok(Order::ReloadFailed(reason)) => self.shared.status.lock().reload_error = Some(reason),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let last = self.shared.aggregator.close_all(self.clock.now());
+        let last = self.shared.aggregator.close_all(self.shared.clock.now());
         self.publish(last);
         self.forwarder.finish(PATIENCE);
         self.write_log();
     }
 
+    fn wait(&self) -> Duration {
+        let next = self.shared.aggregator.next_end(self.shared.clock.now());
+        let due = self.together.as_ref().and_then(Together::wait);
+        next.into_iter().chain(due).fold(PULSE, Duration::min)
+    }
+
     /// Counts by these rules from now on. What others have counted is published when their pane ends.
     pub fn take_rules(&mut self, rules: Rules) {
-        let now: Moment = self.clock.now();
-        let of_rules = rules.rules.iter().flat_map(|rule| reserved(rule, &[]));
-        self.ledger.reserve(rules.limit, self.own.reserved().chain(of_rules));
+        let (limit, extra) = match &mut self.together {
+            Some(together) => (together.take_rules(&rules.rules, rules.limit), together.own_tags()),
+            None => (rules.limit, Vec::new()),
+        };
+        let of_rules = rules.rules.iter().flat_map(|rule| reserved(rule, &extra));
+        self.ledger.reserve(limit, self.own.reserved().chain(of_rules));
         let mut shown = self.shared.status.lock();
         shown.set_rules(&rules.rules);
         shown.reload_error = None;
         drop(shown);
-        self.shared.aggregator.set_rules(rules.rules, now);
+        self.shared.aggregator.set_rules(rules.rules, self.shared.clock.now());
         self.shared.routes.set(Routes::new(&self.shared.aggregator, &rules.received));
     }
 
     fn publish(&mut self, closed: Vec<Closed>) {
-        if closed.is_empty() {
-            return;
-        }
-        let mut lag: f64 = 0.0;
+        let has_ended = !closed.is_empty();
+        let mut outcomes = Vec::new();
         for closed in closed {
             let rule = self.board.take(closed);
-            let Some(publication) = self.board.publication(&rule, &[], &mut self.ledger) else { continue };
-            self.send(publication.lines());
-            let late = self.clock.now().unix.as_secs_f64() - publication.report.ended_at as f64;
-            self.show(&publication, late.max(0.0));
+            outcomes.extend(match &mut self.together {
+                Some(together) => together.merge(&rule, &mut self.board, &mut self.ledger),
+                None => self.board.publication(&rule, &[], &mut self.ledger).map(Outcome::alone),
+            });
+        }
+        if let Some(together) = &mut self.together {
+            outcomes.extend(together.due(&mut self.board, &mut self.ledger));
+        }
+        let mut lag: f64 = 0.0;
+        for outcome in outcomes {
+            self.send(outcome.publication.lines());
+            if let Some(together) = &mut self.together {
+                together.sent(&outcome);
+            }
+            let ended_at = outcome.publication.report.ended_at as f64;
+            let late = (self.shared.clock.now().unix.as_secs_f64() - ended_at).max(0.0);
+            self.show(&outcome, late);
             lag = lag.max(late);
         }
         if let Some(error) = self.ledger.take_error() {
             self.shared.causes.add_text(Cause::LedgerFailed, error.0.as_bytes());
         }
-        let reserved: Vec<Series> = self.own.reserved().collect();
-        self.ledger.admit(self.clock.now().unix.as_secs(), u64::MAX, &reserved);
-        let own = self.own.lines(&self.ledger, &self.shared.traffic, &self.shared.causes, lag);
-        self.send(own.into_iter());
+        if has_ended {
+            let Shared { clock, traffic, causes, .. } = &self.shared;
+            let unix = clock.now().unix.as_secs();
+            let own = self.own.lines(unix, &mut self.ledger, traffic, causes, lag);
+            self.send(own.into_iter());
+        }
     }
 
     fn send(&mut self, lines: impl Iterator<Item = Result<String, Refused>>) {
@@ -148,15 +200,16 @@ impl Publishing {
             match line {
                 Ok(line) => self.forwarder.line(line.as_bytes()),
                 Err(refused) => {
-                    self.shared.causes.add_text(Cause::NotWritten, refused.to_string().as_bytes())
+                    self.shared.causes.add_text(Cause::NotWritten, refused.to_string().as_bytes());
                 }
             }
         }
     }
 
-    fn show(&self, publication: &Publication, lag: f64) {
+    fn show(&self, outcome: &Outcome, lag: f64) {
         let mut shown = self.shared.status.lock();
-        shown.published(publication, false, lag);
+        shown.published(&outcome.publication, outcome.is_unmerged, lag);
+        shown.fleet = self.together.as_ref().map(Together::shown_fleet);
         shown.budget = ShownBudget {
             limit: self.ledger.limit(),
             used: self.ledger.used(),

@@ -185,7 +185,14 @@ mod tests {
     fn pane(stream: &[(String, u64)], capacity: usize) -> Pane {
         let mut counts = Counts::new(capacity);
         stream.iter().for_each(|(id, n)| counts.add(Id::from(id.as_str()), *n));
-        Pane { ended_at: 1_700_000_030, shared_end: 1_700_000_030, seconds: 29.75, counts, instances: 1 }
+        Pane {
+            ended_at: 1_700_000_030,
+            shared_end: 1_700_000_030,
+            seconds: 29.75,
+            counts,
+            instances: 1,
+            sequence: 0,
+        }
     }
 
     fn read(bytes: &[u8]) -> Counts {

@@ -54,6 +54,7 @@ impl Shared {
             seconds: shared_seconds(self.instances.values().copied(), pane_seconds as f64),
             counts: self.counts.clone(),
             instances: self.instances.len() as u32,
+            sequence: 0,
         }
     }
 }

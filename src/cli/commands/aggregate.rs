@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
 use super::super::args::{AggregateArguments, Global};
 use super::super::output::{Output, Speaker};
 use super::session::Session;
 use super::{CommandError, Outcome};
-use crate::daemon::{Daemon, Options, Rules, Setup, wanted};
+use crate::daemon::http::Http;
+use crate::daemon::{Daemon, Options, Place, Rules, Setup, wanted};
 use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
+use crate::fleet::FleetOptions;
 use crate::ops::{Exit, Failure};
 use crate::project::Stamp;
 
@@ -23,26 +28,62 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
     let options = Options {
         listen: arguments.listen.clone(),
         agent: arguments.agent.clone(),
-        http: arguments.http,
         threads: arguments.threads,
         ledger: session.project.state_directory().join("aggregate").join(&session.name),
+        fleet: fleet(arguments, &session.name, &setup),
     };
     let rules = setup.rules.rules.len();
     let speaker = output.speaker();
     let say = Arc::new(move |line: &str| speaker.notice(line));
     let mut daemon = Daemon::start(&options, setup, say).map_err(failed)?;
+    let cannot_serve = |error: std::io::Error| {
+        let address = arguments.http;
+        Failure::Message(format!(
+            "cannot serve HTTP on {address}: {error}; choose another address with --http"
+        ))
+    };
+    let listener = TcpListener::bind(arguments.http).await.map_err(cannot_serve)?;
+    let page = listener.local_addr().map_err(cannot_serve)?;
     for address in daemon.addresses() {
         output.result(&format!("{address}\n"));
     }
+    output.result(&format!("http://{page}/\n"));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let until = async {
+        // The sender is dropped at the end.
+        let _ = stopped.await;
+    };
+    let http = tokio::spawn(Http::new(listener, daemon.site()).serve(until));
     let from = if rules == 1 { "rule" } else { "rules" };
     output.notice(&format!(
         "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
         session.name, arguments.agent
     ));
     let signal = serve(&mut daemon, session, global, speaker).await;
+    drop(stop);
+    // Whoever is connected gets an answer, within the server's own limits.
+    let _ = http.await;
     // Receiving and publishing end on threads of their own, which takes a moment where the Agent is away.
     tokio::task::block_in_place(|| daemon.stop()).map_err(failed)?;
     Ok(if signal == 15 { Exit::Terminated } else { Exit::Done })
+}
+
+/// This instance among others, if there are.
+fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Option<(FleetOptions, Place)> {
+    let url = arguments.redis.as_ref()?;
+    let instance = arguments.instance.clone().unwrap_or_else(host_name);
+    let longest = setup.rules.rules.iter().map(|rule| rule.pane_seconds).max().unwrap_or_default();
+    let options = FleetOptions {
+        settle: Duration::from_secs(longest + arguments.grace),
+        ..FleetOptions::new(url, environment, &instance, arguments.instances)
+    };
+    let grace = Duration::from_secs(arguments.grace);
+    Some((options, Place { instance, instances: arguments.instances, grace }))
+}
+
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| "unnamed".to_owned())
 }
 
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.

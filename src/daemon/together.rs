@@ -1,0 +1,223 @@
+//! Publishing as one of several instances: panes are merged through Redis, and one instance publishes each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::causes::{Cause, Causes};
+use super::status::ShownFleet;
+use crate::aggregate::publish::{Announcements, Publication, reserved};
+use crate::aggregate::{Board, Ledger, Pane, Rule, Series, Window};
+use crate::fleet::{Claim, Fleet, FleetError};
+
+/// How this instance takes part.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Its name.
+    pub instance: String,
+    /// How many there are at most.
+    pub instances: u32,
+    /// How long to wait for the panes of others.
+    pub grace: Duration,
+}
+
+/// This instance among others.
+#[derive(Debug)]
+pub(super) struct Together {
+    fleet: Fleet,
+    place: Place,
+    causes: Arc<Causes>,
+    /// What the merged series may take of the budget, and those that always have their place.
+    limit: u64,
+    reserved: Vec<Series>,
+    pending: Vec<Pending>,
+    /// After a failure, Redis is not asked again before.
+    retry_at: Option<Instant>,
+    /// Whether there are panes that Redis may not have.
+    has_gaps: bool,
+    seen: u32,
+}
+
+/// A pane that is merged and not published yet.
+#[derive(Debug)]
+struct Pending {
+    rule: Arc<Rule>,
+    shared_end: u64,
+    /// When to ask who publishes it.
+    due: Instant,
+}
+
+/// What is known of a rule, and published if it is this instance's turn.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub publication: Publication,
+    /// Whether it is of this instance alone.
+    pub is_unmerged: bool,
+    /// What to say once it was sent.
+    turn: Option<Turn>,
+}
+
+impl Outcome {
+    /// What an instance without others publishes.
+    pub fn alone(publication: Publication) -> Self {
+        Self { publication, is_unmerged: false, turn: None }
+    }
+}
+
+/// This instance's turn to publish a pane.
+#[derive(Debug)]
+struct Turn {
+    shared_end: u64,
+    told: Announcements,
+}
+
+/// The least time between two questions who publishes a pane.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// How long Redis is left alone after a failure.
+const REST: Duration = Duration::from_secs(2);
+
+impl Together {
+    pub fn new(fleet: Fleet, place: Place, causes: Arc<Causes>) -> Self {
+        let (pending, reserved) = (Vec::new(), Vec::new());
+        Self { fleet, place, causes, limit: 0, reserved, pending, retry_at: None, has_gaps: false, seen: 0 }
+    }
+
+    /// The tags of what this instance publishes alone.
+    pub fn own_tags(&self) -> Vec<String> {
+        vec!["merged:false".to_owned(), format!("instance:{}", self.place.instance)]
+    }
+
+    /// Divides the budget: first what all instances publish together, then an equal part for each alone.
+    pub fn take_rules(&mut self, rules: &[Rule], limit: u64) -> u64 {
+        let of_rules: u64 = rules.iter().map(|rule| rule.series_per_hour).sum();
+        self.limit = of_rules.min(limit);
+        self.reserved = rules.iter().flat_map(|rule| reserved(rule, &[])).collect();
+        limit.saturating_sub(of_rules) / u64::from(self.place.instances.max(1))
+    }
+
+    /// Merges the newest pane of a rule. Where Redis is away, this instance's own is given to be published instead.
+    pub fn merge(&mut self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
+        let pane = board.newest(rule)?;
+        let shared_end = pane.shared_end;
+        let Some(merged) = self.ask(|fleet| fleet.merge(rule, pane, pane.sequence)) else {
+            self.has_gaps = true;
+            return self.alone(rule, board, ledger);
+        };
+        let grace = if merged.is_complete() { Duration::ZERO } else { self.place.grace };
+        self.pending.push(Pending { rule: rule.clone(), shared_end, due: Instant::now() + grace });
+        if self.has_gaps {
+            // What was merged before stays as it is, so that no pane is counted twice.
+            let again = |(rule, pane): (&Arc<Rule>, &Pane)| {
+                self.ask(|fleet| fleet.merge(rule, pane, pane.sequence)).is_some()
+            };
+            self.has_gaps = !board.panes().all(again);
+        }
+        None
+    }
+
+    /// How long until a pane is to be published.
+    pub fn wait(&self) -> Option<Duration> {
+        let next = self.pending.iter().map(|one| one.due).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// What is due to be published, by this instance or by another.
+    pub fn due(&mut self, board: &mut Board, ledger: &mut Ledger) -> Vec<Outcome> {
+        let now = Instant::now();
+        let (due, later): (Vec<Pending>, _) =
+            std::mem::take(&mut self.pending).into_iter().partition(|one| one.due <= now);
+        self.pending = later;
+        due.into_iter().filter_map(|one| self.one_due(one, board, ledger)).collect()
+    }
+
+    fn one_due(&mut self, mut one: Pending, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
+        let outcome = match self.ask(|fleet| fleet.claim(&one.rule, one.shared_end)) {
+            Some(Claim::Held { retry }) => {
+                one.due = Instant::now() + retry.max(SHORTEST);
+                self.pending.push(one);
+                return None;
+            }
+            Some(Claim::Done) => self.shown(&one),
+            Some(Claim::Yours { state }) => {
+                let told = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
+                self.published(&one, told)
+            }
+            None => None,
+        };
+        outcome.or_else(|| self.alone(&one.rule, board, ledger))
+    }
+
+    /// Says that what was given has been sent.
+    pub fn sent(&mut self, outcome: &Outcome) {
+        let Some(turn) = &outcome.turn else { return };
+        // A map of text and numbers always serialises.
+        let state = serde_json::to_string(&turn.told).unwrap_or_default();
+        // If it is not heard, another instance publishes the same points again.
+        let _ = self.ask(|fleet| fleet.finish(&outcome.publication.rule, turn.shared_end, &state));
+    }
+
+    /// How things are, for the page.
+    pub fn shown_fleet(&self) -> ShownFleet {
+        ShownFleet {
+            instance: self.place.instance.clone(),
+            expected: self.place.instances,
+            seen: self.seen,
+            connected: self.retry_at.is_none(),
+        }
+    }
+
+    fn window(&mut self, one: &Pending) -> Option<Window> {
+        let panes = self.ask(|fleet| fleet.panes(&one.rule, one.shared_end))?;
+        self.seen = panes.last().map_or(0, |pane| pane.instances);
+        Some(Window::of(panes))
+    }
+
+    /// What another instance has published.
+    fn shown(&mut self, one: &Pending) -> Option<Outcome> {
+        let report = self.window(one)?.report(&one.rule)?;
+        let publication =
+            Publication { rule: one.rule.clone(), report, gauges: Vec::new(), events: Vec::new() };
+        Some(Outcome { publication, is_unmerged: false, turn: None })
+    }
+
+    fn published(&mut self, one: &Pending, mut told: Announcements) -> Option<Outcome> {
+        let window = self.window(one)?;
+        let mut admission = self.fleet.admission(self.limit, &self.reserved);
+        let publication = Publication::of(&one.rule, &window, &[], Some(&mut told), &mut admission)?;
+        if let Some(error) = admission.take_error() {
+            self.failed(&error);
+        }
+        Some(Outcome {
+            publication,
+            is_unmerged: false,
+            turn: Some(Turn { shared_end: one.shared_end, told }),
+        })
+    }
+
+    fn alone(&self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
+        let publication = board.publication(rule, &self.own_tags(), ledger)?;
+        Some(Outcome { publication, is_unmerged: true, turn: None })
+    }
+
+    /// Asks Redis, unless it has just failed.
+    fn ask<T>(&mut self, call: impl FnOnce(&mut Fleet) -> Result<T, FleetError>) -> Option<T> {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return None;
+        }
+        match call(&mut self.fleet) {
+            Ok(answer) => {
+                self.retry_at = None;
+                Some(answer)
+            }
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &FleetError) {
+        self.causes.add_text(Cause::RedisFailed, error.to_string().as_bytes());
+        self.retry_at = Some(Instant::now() + REST);
+    }
+}
