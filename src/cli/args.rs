@@ -9,7 +9,7 @@ use crate::daemon::address::Address as DogStatsdAddress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Compiles annotated Avro event schemas into Datadog monitoring, the GitOps way.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "bellwether", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Arguments {
     /// Options of every command.
@@ -71,7 +71,7 @@ pub enum Color {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum Command {
     /// Write a small working project
     Init {
@@ -132,9 +132,21 @@ pub enum Command {
     },
 }
 
+/// Where Redis is. There may be a password in it, so it cannot be printed.
+#[derive(Clone)]
+pub struct RedisUrl(pub String);
+
+impl std::str::FromStr for RedisUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Options of `aggregate`.
 #[cfg(unix)]
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct AggregateArguments {
     /// Listen for DogStatsD here: udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated
     #[arg(long, value_name = "URL", default_value = "udp://127.0.0.1:8125")]
@@ -148,9 +160,9 @@ pub struct AggregateArguments {
     /// Threads that receive from each UDP address
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub threads: usize,
-    /// Merge with other instances through this Redis; its password may come from BELLWETHER_REDIS_PASSWORD
-    #[arg(long, value_name = "URL")]
-    pub redis: Option<String>,
+    /// Merge with other instances through this Redis or Valkey
+    #[arg(long, value_name = "URL", env = "BELLWETHER_REDIS_URL", hide_env_values = true)]
+    pub redis: Option<RedisUrl>,
     /// This instance's name among others; otherwise the host's
     #[arg(long, value_name = "NAME", requires = "redis")]
     pub instance: Option<String>,

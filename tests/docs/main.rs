@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+mod aggregator;
 mod avro;
 mod diagnostics;
 mod examples;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::super::args::{AggregateArguments, Global};
+use super::super::args::{AggregateArguments, Global, RedisUrl};
 use super::super::output::{Output, Speaker};
 use super::session::Session;
 use super::{CommandError, Outcome};
@@ -70,7 +70,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
 
 /// This instance among others, if there are.
 fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Option<(FleetOptions, Place)> {
-    let url = arguments.redis.as_ref()?;
+    let RedisUrl(url) = arguments.redis.as_ref()?;
     let instance = arguments.instance.clone().unwrap_or_else(host_name);
     let longest = setup.rules.rules.iter().map(|rule| rule.pane_seconds).max().unwrap_or_default();
     let options = FleetOptions {
