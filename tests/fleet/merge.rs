@@ -232,3 +232,25 @@ fn nothing_stays_in_redis_for_ever() {
         assert!((1..=86_400_000).contains(&left), "{key}: {left}");
     }
 }
+
+#[test]
+fn each_part_is_read_once() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (rule, mut writer, mut reader) = (rule(), server.fleet("a"), server.fleet("b"));
+    let parts_read = || {
+        let text = server.ask(redis::cmd("INFO").arg("commandstats").to_owned()).unwrap();
+        let text: String = redis::from_redis_value(text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("cmdstat_hget:calls="));
+        line.map_or(0, |line| line.split(',').next().unwrap().parse::<u32>().unwrap())
+    };
+    for number in 0..8 {
+        writer.merge(&rule, &pane(END + number * 30, [(Id::Integer(1), 5)]), number).unwrap();
+        for _ in 0..3 {
+            assert!(!reader.panes(&rule, END + number * 30).unwrap().is_empty());
+        }
+        assert_eq!(u64::from(parts_read()), number + 1);
+    }
+}
