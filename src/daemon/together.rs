@@ -221,3 +221,9 @@ impl Together {
         self.retry_at = Some(Instant::now() + REST);
     }
 }
+
+/// The name of this machine, by which an instance is known that was given none.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| "unnamed".to_owned())
+}

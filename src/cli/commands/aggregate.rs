@@ -11,7 +11,7 @@ use super::super::output::{Output, Speaker};
 use super::session::Session;
 use super::{CommandError, Outcome};
 use crate::daemon::http::Http;
-use crate::daemon::{Daemon, Options, Place, Rules, Setup, wanted};
+use crate::daemon::{Daemon, Options, Place, Rules, Setup, host_name, wanted};
 use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
 use crate::fleet::FleetOptions;
@@ -79,11 +79,6 @@ fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Op
     };
     let grace = Duration::from_secs(arguments.grace);
     Some((options, Place { instance, instances: arguments.instances, grace }))
-}
-
-fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    name.unwrap_or_else(|| "unnamed".to_owned())
 }
 
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
