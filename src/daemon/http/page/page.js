@@ -16,15 +16,15 @@ const byId = (id) => document.getElementById(id);
 const views = new Map();
 const rates = new Rates();
 let last = null; // the last answer, and when it came by this page's own clock
-let failure = null; // why there was none since, and since when
+let failure = null; // why there was none since
 let isPaused = false;
 let timer = null;
 
 async function ask() {
   const reply = await fetch("api/top", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-  if (!reply.ok) throw new Error(`it answers with status ${reply.status}`);
+  if (!reply.ok) throw new Error(`the daemon answers with status ${reply.status}`);
   const data = await reply.json();
-  if (data.format_version !== FORMAT) throw new Error("it is of another version now; load this page again");
+  if (data.format_version !== FORMAT) throw new Error("the daemon is of another version now: load this page again");
   return data;
 }
 
@@ -38,8 +38,7 @@ async function poll() {
     show(data);
   } catch (error) {
     // A TypeError is what fetch calls every failure of the network; its text says nothing to people.
-    const reason = error instanceof TypeError || error.name === "TimeoutError" ? null : error.message;
-    failure = { reason, since: failure?.since ?? last?.at ?? performance.now() };
+    failure = { reason: error instanceof TypeError || error.name === "TimeoutError" ? null : error.message };
     console.error(error);
   }
   showState();
@@ -144,11 +143,11 @@ function showState() {
   byId("state").dataset.state = state;
   document.body.dataset.state = state;
   setText(byId("state-sign"), sign);
-  setText(byId("state-text"), failure?.reason && !isPaused ? `${text}: ${visible(failure.reason)}` : text);
+  setText(byId("state-text"), state === "lost" ? visible(failure.reason ?? text) : text);
   if (state === "lost") document.title = "✕ no answer · bellwether";
   const age = last ? (performance.now() - last.at) / 1000 : 0;
-  const old = state === "live" ? "" : `, ${duration(age)} ago`;
-  setText(byId("moment"), last ? `${moment(last.data.now)}${old}` : "");
+  const old = state === "live" ? "" : `figures of ${duration(age)} ago, `;
+  setText(byId("moment"), last ? `${old}${moment(last.data.now)}` : "");
 }
 
 function pause() {
