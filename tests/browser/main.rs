@@ -147,12 +147,12 @@ async fn the_page_says_when_the_daemon_is_gone() {
 async fn goes_away(daemon: Daemon) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let (daemon, answers) = (daemon.address, Arc::new(AtomicU32::new(0)));
+    let answers = Arc::new(AtomicU32::new(0));
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             // A browser opens connections that it may use later.
-            tokio::spawn(pass_on(stream, daemon, Arc::clone(&answers)));
+            tokio::spawn(pass_on(stream, daemon.address, Arc::clone(&answers)));
         }
     });
     url
@@ -202,8 +202,8 @@ async fn screenshot() {
     let lost = goes_away(Daemon::start(example()).await).await;
     let (nice, bad) = (nice.url("/"), bad.url("/"));
     let all = [
-        ("light", &nice, "1200,1115", LIGHT),
-        ("dark", &nice, "1200,1115", DARK),
+        ("light", &nice, "1200,1160", LIGHT),
+        ("dark", &nice, "1200,1160", DARK),
         ("wide", &nice, "1920,1115", LIGHT),
         ("narrow", &nice, "400,1800", DARK),
         ("hostile", &bad, "1200,1500", DARK),
