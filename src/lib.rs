@@ -15,7 +15,7 @@ pub mod cli;
 pub mod compile;
 #[cfg(feature = "cli")]
 pub mod config;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", unix))]
 pub mod daemon;
 #[cfg(feature = "cli")]
 pub mod datadog;
@@ -24,6 +24,10 @@ pub mod diag;
 #[cfg(feature = "cli")]
 pub mod diff;
 pub mod dogstatsd;
+#[cfg(feature = "cli")]
+pub mod event;
+#[cfg(feature = "cli")]
+pub mod fleet;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
@@ -35,6 +39,7 @@ pub mod parallel;
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod project;
+pub mod publisher;
 #[cfg(feature = "cli")]
 pub mod query;
 #[cfg(feature = "cli")]

@@ -99,7 +99,7 @@ fn check_all(parsed: &Parsed, sources: &Sources) {
             field
                 .annotations
                 .iter()
-                .chain(&field.type_annotations)
+                .chain(field.type_annotations())
                 .for_each(|a| check_annotation(sources, a));
         }
     }

@@ -49,12 +49,12 @@ pub trait LedgerStore: Send {
     /// When they cannot be read.
     fn load(&mut self, hour: u64) -> Result<Vec<Series>, LedgerError>;
 
-    /// Keeps a series before it is published for the first time in an hour. Earlier hours may be forgotten.
+    /// Keeps series before they are published for the first time in an hour. Earlier hours may be forgotten.
     ///
     /// # Errors
     ///
-    /// When it cannot be kept; it is not published then.
-    fn keep(&mut self, hour: u64, series: &Series) -> Result<(), LedgerError>;
+    /// When they cannot be kept; they are not published then.
+    fn keep(&mut self, hour: u64, series: &[&Series]) -> Result<(), LedgerError>;
 }
 
 /// Says which series may be published.
@@ -127,21 +127,20 @@ impl Ledger {
         }
     }
 
-    fn admit_one(&mut self, most: u64, series: &Series) -> bool {
+    /// Whether there is room for a series, which is taken then.
+    fn take_room(&mut self, most: u64, series: &Series) -> Room {
         if self.hour.published.contains(series) {
-            return true;
+            return Room::Had;
         }
         let is_reserved = self.reserved.contains(series);
         let has_room = is_reserved
             || !self.hour.unknown && self.used() < self.limit && self.unreserved(series.name()) < most;
         // After a reload, what the former rules have published is paid for beside what is reserved now.
-        let fits = has_room && self.published() < self.limit;
-        if !fits || !(is_reserved || self.keep(series)) {
-            self.refused += 1;
-            return false;
+        if !has_room || self.published() >= self.limit {
+            return Room::Refused;
         }
         self.hour.published.insert(series.clone());
-        true
+        if is_reserved { Room::Reserved } else { Room::New }
     }
 
     /// The series of a name that were published and have no place of their own.
@@ -151,10 +150,10 @@ impl Ledger {
         of_name.filter(|series| !self.reserved.contains(series)).count() as u64
     }
 
-    fn keep(&mut self, series: &Series) -> bool {
-        let Some(store) = &mut self.store else { return true };
-        let kept = store.keep(self.hour.number, series);
-        kept.map_err(|error| self.error = Some(error)).is_ok()
+    /// Keeps what is new outside the process, at once.
+    fn keep(&mut self, series: &[&Series]) -> bool {
+        let Some(store) = self.store.as_mut().filter(|_| !series.is_empty()) else { return true };
+        store.keep(self.hour.number, series).map_err(|error| self.error = Some(error)).is_ok()
     }
 
     /// Follows the clock, in either direction.
@@ -210,6 +209,36 @@ impl Ledger {
 impl Admission for Ledger {
     fn admit(&mut self, unix: u64, most: u64, series: &[Series]) -> Vec<bool> {
         self.turn_to(unix / 3600);
-        series.iter().map(|series| self.admit_one(most, series)).collect()
+        let mut rooms: Vec<Room> = series.iter().map(|series| self.take_room(most, series)).collect();
+        let of = |wanted: &[Room]| -> Vec<&Series> {
+            series
+                .iter()
+                .zip(&rooms)
+                .filter(|(_, room)| wanted.contains(room))
+                .map(|(series, _)| series)
+                .collect()
+        };
+        let (new, to_keep) = (of(&[Room::New]), of(&[Room::New, Room::Reserved]));
+        if !self.keep(&to_keep) {
+            for series in new {
+                self.hour.published.remove(series);
+            }
+            rooms.iter_mut().filter(|room| **room == Room::New).for_each(|room| *room = Room::Refused);
+        }
+        self.refused += rooms.iter().filter(|room| **room == Room::Refused).count() as u64;
+        rooms.iter().map(|room| *room != Room::Refused).collect()
     }
+}
+
+/// What a series finds in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It is paid for.
+    Had,
+    /// It has its place.
+    Reserved,
+    /// It takes room that was free.
+    New,
+    /// There is none.
+    Refused,
 }

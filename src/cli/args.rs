@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+#[cfg(unix)]
+use crate::daemon::address::Address as DogStatsdAddress;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Compiles annotated Avro event schemas into Datadog monitoring, the GitOps way.
@@ -106,6 +109,9 @@ pub enum Command {
     Graph,
     /// Print what the aggregator would run
     Rules,
+    /// Count ids inside, and publish a few bounded metrics instead of a tag per id
+    #[cfg(unix)]
+    Aggregate(AggregateArguments),
     /// Look into the snapshot
     State {
         /// What to do with it
@@ -124,6 +130,36 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         faults: Option<PathBuf>,
     },
+}
+
+/// Options of `aggregate`.
+#[cfg(unix)]
+#[derive(Debug, Args)]
+pub struct AggregateArguments {
+    /// Listen for DogStatsD here: udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated
+    #[arg(long, value_name = "URL", default_value = "udp://127.0.0.1:8125")]
+    pub listen: Vec<DogStatsdAddress>,
+    /// Send everything to the Agent here
+    #[arg(long, value_name = "URL", default_value = "udp://127.0.0.1:8126")]
+    pub agent: DogStatsdAddress,
+    /// Serve the page, its API and `POST /events/RECORD` here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8127")]
+    pub http: SocketAddr,
+    /// Threads that receive from each UDP address
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub threads: usize,
+    /// Merge with other instances through this Redis; its password may come from BELLWETHER_REDIS_PASSWORD
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
+    /// This instance's name among others; otherwise the host's
+    #[arg(long, value_name = "NAME", requires = "redis")]
+    pub instance: Option<String>,
+    /// How many instances there are at most
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "redis")]
+    pub instances: u32,
+    /// How long to wait for the panes of other instances
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "redis")]
+    pub grace: u64,
 }
 
 /// Options of `plan`.

@@ -70,9 +70,12 @@ impl Output {
 
     /// A line that tells what is going on.
     pub fn notice(&self, text: &str) {
-        if !self.quiet {
-            stderr(&format!("{}\n", clean(text)));
-        }
+        self.speaker().notice(text);
+    }
+
+    /// Tells what is going on from other threads too.
+    pub fn speaker(&self) -> Speaker {
+        Speaker { quiet: self.quiet }
     }
 
     /// A diagnostic without a snippet: an error always, a warning unless it is to be quiet.
@@ -114,6 +117,21 @@ impl Output {
         match &error.failure {
             Failure::Diagnostics(diagnostics) => self.diagnostics(diagnostics, sources),
             other => self.error(&other.to_string()),
+        }
+    }
+}
+
+/// Tells what is going on, from any thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Speaker {
+    quiet: bool,
+}
+
+impl Speaker {
+    /// A line that tells what is going on.
+    pub fn notice(self, text: &str) {
+        if !self.quiet {
+            stderr(&format!("{}\n", clean(text)));
         }
     }
 }

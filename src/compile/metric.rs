@@ -36,13 +36,7 @@ pub fn build(compiler: &mut Compiler<'_>, request: &Request<'_>, set: Set) -> Op
         return None;
     }
     let per = parameter("per").as_str().and_then(Per::parse).unwrap_or(Per::Hour);
-    let constant_tags: Vec<String> = compiler
-        .environment
-        .scope
-        .split(',')
-        .filter(|tag| tag.contains(':') && !tag.starts_with('!'))
-        .map(str::to_owned)
-        .collect();
+    let constant_tags = compiler.environment.constant_tags();
     let mut keys: Vec<String> =
         constant_tags.iter().filter_map(|tag| tag.split_once(':')).map(|(key, _)| key.to_owned()).collect();
     if let Json::Array(own) = parameter("tags") {

@@ -365,6 +365,13 @@ fn shared_tags(members: &[Member], environments: &BTreeMap<String, Environment>,
 }
 
 impl Environment {
+    /// The tags of the scope that say what something is, `env:prod`, and not what it is not: aggregate metrics carry
+    /// them, so that scoped queries find them.
+    pub fn constant_tags(&self) -> Vec<String> {
+        let tags = self.scope.split(',').filter(|tag| tag.contains(':') && !tag.starts_with('!'));
+        tags.map(str::to_owned).collect()
+    }
+
     fn sandbox() -> Self {
         Self {
             target: Target::Sandbox,

@@ -171,6 +171,11 @@ impl Sources {
         format!("{}:{}", self.file(span.file).path, self.position(span).line)
     }
 
+    /// The paths of all files, in the order in which they were read.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.path.as_str())
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

@@ -2,7 +2,9 @@
 
 mod files;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use self::files::{Tree, TreeError};
 use crate::catalog::{BUILTIN, Catalog};
@@ -30,6 +32,10 @@ pub struct Project {
     /// What is wrong, in order of places.
     pub diagnostics: Vec<Diagnostic>,
 }
+
+/// What a project's files looked like at some moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<(Option<(SystemTime, u64)>, String)>);
 
 /// A project that cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +104,21 @@ impl Project {
             schema_files,
             diagnostics,
         })
+    }
+
+    /// What the project's files look like now: another stamp says that one of them has changed, come or gone. Files are
+    /// looked at, not read.
+    pub fn stamp(&self) -> Stamp {
+        let tree = Tree::new(&self.root);
+        let patterns: Vec<String> = self.config.schemas.iter().chain(&self.config.catalog).cloned().collect();
+        let mut paths: BTreeSet<String> = tree.matching(&patterns).unwrap_or_default().into_iter().collect();
+        // Imports need not match a pattern.
+        paths.extend(self.sources.paths().map(str::to_owned));
+        let look = |path: &str| {
+            let metadata = std::fs::metadata(self.root.join(path)).ok()?;
+            Some((metadata.modified().ok()?, metadata.len()))
+        };
+        Stamp(paths.into_iter().map(|path| (look(&path), path)).collect())
     }
 
     /// The directory of the snapshot and the sandbox.

@@ -76,7 +76,7 @@ pub(super) struct Protocol {
 }
 
 /// A named type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub full_name: String,
     /// The byte where it starts, annotations included.
@@ -91,7 +91,7 @@ pub(super) struct Definition {
     pub broken: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Body {
     Record { error: bool, fields: Vec<Field> },
     Enum { symbols: Vec<String>, default: Option<String> },
@@ -110,7 +110,7 @@ impl Body {
 }
 
 /// A field of a record or a parameter of a message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Field {
     pub name: String,
     pub name_span: Span,
@@ -161,7 +161,7 @@ pub(super) struct Message {
     pub strict: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Type {
     pub span: Span,
     pub kind: Kind,
@@ -169,7 +169,7 @@ pub(super) struct Type {
     pub properties: Vec<Annotation>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Kind {
     Primitive(Primitive, Option<Logical>),
     Array(Box<Type>),
@@ -181,7 +181,7 @@ pub(super) enum Kind {
 }
 
 /// The use of a named type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Reference {
     pub full_name: String,
     /// In JSON, an unqualified name may also be one of the null namespace.

@@ -156,7 +156,7 @@ fn whole(value: &Value) -> Option<i32> {
 }
 
 /// Of several annotations of one name the last counts.
-fn find<'a>(properties: &'a [Annotation], name: &str) -> Option<&'a Annotation> {
+pub(super) fn find<'a>(properties: &'a [Annotation], name: &str) -> Option<&'a Annotation> {
     properties.iter().rev().find(|property| property.name == name)
 }
 

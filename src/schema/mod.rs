@@ -3,10 +3,12 @@
 //! `source` and `lexer` turn bytes into tokens, `idl` and `avro_json` turn tokens into the common
 //! representation `ir`, `project` follows imports, `resolve`, `defaults` and `logical` check what was
 //! declared, `undefined` guesses what a wrong name means, `set` hands out records and `emit` writes Avro
-//! JSON. What an annotation means to Datadog is not known here.
+//! JSON. `types` resolves what the records hold for those who read events, and `canonical` names it by a
+//! fingerprint. What an annotation means to Datadog is not known here.
 
 mod attach;
 mod avro_json;
+mod canonical;
 mod cursor;
 mod defaults;
 mod doc;
@@ -26,9 +28,12 @@ mod set;
 mod source;
 #[cfg(test)]
 mod tests;
+mod types;
 mod undefined;
 mod writer;
 
+pub use canonical::rabin;
 pub use model::{Annotation, Field, Misplaced, Place, Record};
 pub use project::{InputFile, LoadError, Loader, ParseOptions};
 pub use set::{Parsed, SchemaSet, avro_json, parse_project};
+pub use types::{DataType, EnumType, FixedType, RecordField, RecordType, TypeId, Types, Undefined};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ir::{Kind, Type};
 use super::json::Node;
 use crate::diag::Span;
 
@@ -63,14 +64,24 @@ pub struct Field {
     pub type_name: String,
     /// What is written before the field's name.
     pub annotations: Vec<Annotation>,
-    /// What is written before the field's type, and so belongs to the type.
-    pub type_annotations: Vec<Annotation>,
+    /// The type. Kept as it was parsed, shared by the names of one line; `types` resolves it for who needs it.
+    pub(super) schema: Arc<Type>,
+    pub(super) default: Option<Node>,
 }
 
 impl Field {
+    /// What is written before the field's type, and so belongs to the type.
+    pub fn type_annotations(&self) -> &[Annotation] {
+        match &self.schema.kind {
+            Kind::Optional(inner) => &inner.properties,
+            Kind::Union(_) => &[],
+            _ => &self.schema.properties,
+        }
+    }
+
     /// Its annotations, then those of its type.
     pub fn all_annotations(&self) -> impl Iterator<Item = &Annotation> {
-        self.annotations.iter().chain(&self.type_annotations)
+        self.annotations.iter().chain(self.type_annotations())
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::ir::{self, Body, File, Item, Kind};
+use super::ir::{self, Body, Definition, File, Item};
 use super::model::{Annotation, Field, Misplaced, Record};
 use super::project::{self, InputFile, ParseOptions, Project};
+use super::types::{Types, Undefined};
 use super::{emit, resolve};
 use crate::diag::{self, Code, Diagnostic, Sources, Span};
 
@@ -13,6 +14,8 @@ use crate::diag::{self, Code, Diagnostic, Sources, Span};
 #[derive(Debug, Clone, Default)]
 pub struct SchemaSet {
     records: Vec<Record>,
+    /// The enums and fixed types that the records' fields refer to.
+    plain: Vec<Definition>,
     protocols: Vec<Arc<[Annotation]>>,
     misplaced: Vec<Misplaced>,
 }
@@ -32,6 +35,16 @@ impl SchemaSet {
     /// The annotations that stand where no monitor annotation can, in the order of files.
     pub fn misplaced(&self) -> &[Misplaced] {
         &self.misplaced
+    }
+
+    /// The types of all records with their references resolved, made when asked for: only who reads events
+    /// needs them.
+    ///
+    /// # Errors
+    ///
+    /// When a type is referred to that nobody declares, which [`parse_project`] has reported.
+    pub fn types(&self) -> Result<Types, Undefined> {
+        Types::new(&self.records, &self.plain)
     }
 }
 
@@ -78,7 +91,10 @@ fn lower(file: File, repeated: &HashSet<Span>, set: &mut SchemaSet) {
         if repeated.contains(&definition.name_span) {
             continue;
         }
-        let Body::Record { fields, .. } = definition.body else { continue };
+        let Body::Record { fields, .. } = definition.body else {
+            set.plain.push(definition);
+            continue;
+        };
         set.records.push(Record {
             full_name: definition.full_name,
             start: definition.start,
@@ -94,28 +110,15 @@ fn lower(file: File, repeated: &HashSet<Span>, set: &mut SchemaSet) {
 }
 
 fn field(field: ir::Field) -> Field {
-    let type_name = field.schema.describe();
-    // The type is shared only by the variables of one line, so this seldom copies.
-    let type_annotations = match Arc::try_unwrap(field.schema) {
-        Ok(schema) => match schema.kind {
-            Kind::Optional(inner) => inner.properties,
-            Kind::Union(_) => Vec::new(),
-            _ => schema.properties,
-        },
-        Err(schema) => match &schema.kind {
-            Kind::Optional(inner) => inner.properties.clone(),
-            Kind::Union(_) => Vec::new(),
-            _ => schema.properties.clone(),
-        },
-    };
     Field {
+        type_name: field.schema.describe(),
         name: field.name,
         name_span: field.name_span,
         aliases: field.aliases,
         doc: field.doc,
-        type_name,
         annotations: field.properties,
-        type_annotations,
+        schema: field.schema,
+        default: field.default,
     }
 }
 

@@ -125,7 +125,7 @@ pub fn hostile() -> Shown {
     }
 }
 
-/// Takes `{}` lines of JSON; says what was posted.
+/// Takes all that does not begin with `bad`, an event on each line, and keeps what was posted.
 #[derive(Default)]
 pub struct Sink(Mutex<Vec<(String, Vec<u8>, Encoding)>>);
 
@@ -138,11 +138,12 @@ impl Sink {
 impl EventSink for Sink {
     fn post(&self, record: &str, body: &[u8], encoding: Encoding) -> Result<u64, Refusal> {
         if !matches!(record, "com.example.AddToCartEvent" | "com.example.Größe/1") {
-            return Err(Refusal::UnknownRecord);
+            let message = "no record is named so".to_owned();
+            return Err(Refusal { unknown_record: true, cause: "unknown_record", message });
         }
         if body.starts_with(b"bad") {
             let message = format!("no JSON: {}", String::from_utf8_lossy(body));
-            return Err(Refusal::Rejected { cause: "malformed_json", message, accepted: 2 });
+            return Err(Refusal { unknown_record: false, cause: "malformed_json", message });
         }
         self.0.lock().unwrap().push((record.to_owned(), body.to_vec(), encoding));
         Ok(body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64)

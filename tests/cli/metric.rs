@@ -79,8 +79,8 @@ fn more_ids_are_more_custom_metrics() {
         }
         let plan = project.plan();
         assert_eq!(changes(&plan), [(ADDRESS.into(), "update".into(), vec!["metadata.description".into()])]);
-        assert_eq!((&plan["budget"]["delta"], &plan["budget"]["custom_metrics"]), (&json!(12), &json!(78)));
-        let run = project.run(&["plan"]).exits(0).says(&["+12 custom metrics", "66 → 78 of 500"]);
+        assert_eq!((&plan["budget"]["delta"], &plan["budget"]["custom_metrics"]), (&json!(12), &json!(86)));
+        let run = project.run(&["plan"]).exits(0).says(&["+12 custom metrics", "74 → 86 of 500"]);
         assert!(run.out.contains("schemas/experiment.avdl:10"));
         let mark = server.mark();
         project.apply();
@@ -166,7 +166,7 @@ fn a_budget_that_is_exceeded_blocks_everything() {
     project.edit(FILE, "{\"per\": \"hour\"}", "{\"per\": \"hour\", \"ids_per_hour\": 600}");
     project.edit("schemas/cart.avdl", "\"deviations\": 3", "\"deviations\": 2");
     let mark = server.mark();
-    let told = ["616 series an hour", "the budget is 500", "ids_per_hour", ADDRESS];
+    let told = ["624 series an hour", "the budget is 500", "ids_per_hour", ADDRESS];
     project.run(&["plan"]).exits(5).says(&["BLOCKED"]).says(&told);
     project.run(&["apply", "--yes"]).exits(5).complains(&told);
     project.run(&["check"]).exits(5).complains(&told);

@@ -28,12 +28,12 @@ impl LedgerStore for Disk {
         }
     }
 
-    fn keep(&mut self, hour: u64, series: &Series) -> Result<(), LedgerError> {
+    fn keep(&mut self, hour: u64, series: &[&Series]) -> Result<(), LedgerError> {
         let mut state = self.0.lock().unwrap();
         if state.full {
             return Err(LedgerError("full".into()));
         }
-        state.hours.entry(hour).or_default().push(series.clone());
+        state.hours.entry(hour).or_default().extend(series.iter().map(|series| (*series).clone()));
         Ok(())
     }
 }

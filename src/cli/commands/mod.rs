@@ -1,5 +1,7 @@
 //! One thin file per command: wiring, and nothing that decides.
 
+#[cfg(unix)]
+mod aggregate;
 mod apply;
 mod catalog;
 mod check;
@@ -54,6 +56,8 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),
+        #[cfg(unix)]
+        Command::Aggregate(options) => aggregate::run(options, global, output).await,
         Command::State { command } => state::run(command, global, output).await,
         Command::Sandbox { listen, memory, faults } => {
             sandbox::run(*listen, *memory, faults.as_deref(), global, output).await

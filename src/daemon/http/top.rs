@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::App;
 use super::reply::{error, json_reply};
-use crate::daemon::clock::Clock;
 use crate::daemon::status::{Shown, ShownBudget, ShownFleet, ShownRule};
+use crate::publisher::Clock;
 
 /// Everything, at one moment.
 #[derive(Debug, Serialize)]

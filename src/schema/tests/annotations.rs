@@ -43,7 +43,7 @@ fn before_the_type_is_on_the_type_and_before_the_name_is_on_the_field() {
     let places: Vec<_> = record
         .fields
         .iter()
-        .map(|f| (f.name.as_str(), names(&f.type_annotations), names(&f.annotations)))
+        .map(|f| (f.name.as_str(), names(f.type_annotations()), names(&f.annotations)))
         .collect();
     assert_eq!(
         places,
@@ -67,7 +67,7 @@ fn in_json_the_type_object_and_the_field_object_are_the_two_places() {
     assert_eq!(outcome.text(record.annotations[0].span), r#""m": {"x": 1}"#);
     assert_eq!(outcome.text(record.annotations[0].name_span), "m");
     assert_eq!(outcome.text(record.name_span), "n.R");
-    assert_eq!(names(&record.fields[0].type_annotations), ["t"]);
+    assert_eq!(names(record.fields[0].type_annotations()), ["t"]);
     assert_eq!(names(&record.fields[0].annotations), ["a"]);
 }
 

@@ -1,0 +1,150 @@
+//! `aggregate`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::args::{AggregateArguments, Global};
+use super::super::output::{Output, Speaker};
+use super::session::Session;
+use super::{CommandError, Outcome};
+use crate::daemon::{Daemon, Options, Rules, Setup, wanted};
+use crate::diag::Severity;
+use crate::event::{EventReader, Limits};
+use crate::ops::{Exit, Failure};
+use crate::project::Stamp;
+
+/// How often the project's files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut Output) -> Outcome {
+    let session = Session::open(global)?;
+    let setup = setup(&session)?;
+    let failed = |error: crate::daemon::DaemonError| Failure::Message(error.to_string());
+    let options = Options {
+        listen: arguments.listen.clone(),
+        agent: arguments.agent.clone(),
+        http: arguments.http,
+        threads: arguments.threads,
+        ledger: session.project.state_directory().join("aggregate").join(&session.name),
+    };
+    let rules = setup.rules.rules.len();
+    let speaker = output.speaker();
+    let say = Arc::new(move |line: &str| speaker.notice(line));
+    let mut daemon = Daemon::start(&options, setup, say).map_err(failed)?;
+    for address in daemon.addresses() {
+        output.result(&format!("{address}\n"));
+    }
+    let from = if rules == 1 { "rule" } else { "rules" };
+    output.notice(&format!(
+        "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
+        session.name, arguments.agent
+    ));
+    let signal = serve(&mut daemon, session, global, speaker).await;
+    // Receiving and publishing end on threads of their own, which takes a moment where the Agent is away.
+    tokio::task::block_in_place(|| daemon.stop()).map_err(failed)?;
+    Ok(if signal == 15 { Exit::Terminated } else { Exit::Done })
+}
+
+/// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
+async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: Speaker) -> u8 {
+    let mut stamp = session.project.stamp();
+    let mut session = session;
+    let mut ticks = tokio::time::interval(LOOK);
+    let end = super::apply::next_signal();
+    let mut hangups = Hangups::new();
+    tokio::pin!(end);
+    loop {
+        let asked = tokio::select! {
+            signal = &mut end => return signal,
+            () = hangups.next() => true,
+            _ = ticks.tick() => false,
+        };
+        daemon.look_at_kernel();
+        let present = session.project.stamp();
+        if !asked && present == stamp {
+            continue;
+        }
+        stamp = present;
+        match Session::open(global).and_then(|fresh| Ok((setup(&fresh)?, fresh))) {
+            Ok((setup, fresh)) => {
+                speaker.notice(&format!("Read again: rules {}.", setup.rules.rules.len()));
+                daemon.reload(setup);
+                stamp = stamped(&fresh, stamp);
+                session = fresh;
+            }
+            Err(error) => {
+                let reason = reason(&error);
+                speaker.notice(&format!("The rules stay as they are: {reason}"));
+                daemon.reload_failed(reason);
+            }
+        }
+    }
+}
+
+/// The stamp of a project that was just read. Patterns may be others now; files that changed since are looked at again.
+fn stamped(session: &Session, before: Stamp) -> Stamp {
+    let now = session.project.stamp();
+    if now == before { before } else { now }
+}
+
+/// The first of what is wrong, in a line; `bellwether check` shows all of it.
+fn reason(error: &CommandError) -> String {
+    let (Failure::Diagnostics(diagnostics), Some(sources)) = (&error.failure, &error.sources) else {
+        return error.failure.to_string();
+    };
+    let first = diagnostics.iter().find(|diagnostic| diagnostic.severity() == Severity::Error);
+    first.map_or_else(
+        || error.failure.to_string(),
+        |first| {
+            let place = first
+                .primary
+                .as_ref()
+                .map(|label| format!("{}: ", sources.file_line(label.span)))
+                .unwrap_or_default();
+            format!("{place}{}; `bellwether check` says more", first.message)
+        },
+    )
+}
+
+fn setup(session: &Session) -> Result<Setup, CommandError> {
+    let compiled = session.compile()?;
+    let config = &session.project.config;
+    let rules = Rules {
+        rules: compiled.graph.rules().cloned().collect(),
+        limit: config.budget.custom_metrics,
+        received: config.metrics.received.clone(),
+    };
+    let reader = EventReader::new(&session.project.schemas, &wanted(&rules), Limits::default());
+    let reader = reader.map_err(|error| Failure::Message(error.to_string()))?;
+    Ok(Setup {
+        environment: session.name.clone(),
+        tags: session.environment()?.constant_tags(),
+        rules,
+        errors: config.metrics.errors.clone(),
+        reader,
+    })
+}
+
+/// The requests to read the rules again.
+struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    fn new() -> Self {
+        Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal {
+            signal.recv().await;
+            return;
+        }
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,63 @@
+//! What the aggregator tells Datadog of itself: eight series, which the budget counts like all others.
+
+use std::sync::atomic::Ordering;
+
+use super::causes::Causes;
+use super::intake::Traffic;
+use crate::aggregate::{Ledger, OWN_SERIES, Series};
+use crate::dogstatsd::write::{Refused, Sample};
+
+/// The names behind `bellwether.aggregate.`: three gauges, then counts since the last time.
+const NAMES: [&str; OWN_SERIES as usize] =
+    ["series", "budget", "lag", "refused", "problems", "received", "counted", "forwarded"];
+
+/// How many of them are gauges.
+const GAUGES: usize = 3;
+
+/// Tells how the aggregator is doing.
+#[derive(Debug)]
+pub struct Own {
+    tags: Vec<String>,
+    told: [u64; NAMES.len() - GAUGES],
+}
+
+impl Own {
+    /// Tells it with these tags.
+    pub fn new(tags: Vec<String>) -> Self {
+        Self { tags, told: [0; NAMES.len() - GAUGES] }
+    }
+
+    /// The series, which have their place in every hour.
+    pub fn reserved(&self) -> impl Iterator<Item = Series> {
+        NAMES.iter().map(|name| Series::new(&format!("bellwether.aggregate.{name}"), &self.tags))
+    }
+
+    /// The lines that say how things are now; `lag` is in seconds.
+    pub fn lines(
+        &mut self,
+        ledger: &Ledger,
+        traffic: &Traffic,
+        causes: &Causes,
+        lag: f64,
+    ) -> Vec<Result<String, Refused>> {
+        let problems = causes.snapshot().into_iter().map(|(_, lost)| lost).sum();
+        let [received, counted, forwarded] = [&traffic.received, &traffic.counted, &traffic.forwarded]
+            .map(|counter| counter.load(Ordering::Relaxed));
+        let counts = [ledger.refused(), problems, received, counted, forwarded];
+        let gauges = [ledger.published() as f64, ledger.limit() as f64, lag];
+        let since = counts.iter().zip(&self.told).map(|(count, told)| count.saturating_sub(*told) as f64);
+        let values = gauges.into_iter().chain(since);
+        let lines = NAMES.iter().zip(values).enumerate().map(|(at, (name, value))| {
+            let name = format!("bellwether.aggregate.{name}");
+            let sample = if at < GAUGES { Sample::gauge(&name, value) } else { Sample::count(&name, value) };
+            let sample = self.tags.iter().fold(sample?, |sample, tag| {
+                let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
+                sample.tag(key, value)
+            });
+            Ok(sample.without_host().without_origin().line())
+        });
+        let lines = lines.collect();
+        self.told = counts;
+        lines
+    }
+}

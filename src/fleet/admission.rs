@@ -1,0 +1,195 @@
+//! One hour's budget for all instances: which series may be published is decided inside Redis, in one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redis::RedisResult;
+
+use crate::aggregate::{Admission, Series};
+
+use super::Fleet;
+use super::error::FleetError;
+use super::link::{ADMIT, Deadline, SPEND};
+
+/// How many hours are remembered in this process.
+const HOURS: usize = 3;
+
+/// How long an hour is kept in Redis, in milliseconds.
+const HOUR_LIVES: u64 = 3 * 3_600_000;
+
+/// How long Redis remembers a namespace that publishes nothing, in milliseconds.
+const SEEN_LIVES: u64 = 24 * 3_600_000;
+
+/// How many series are told in one step.
+const AT_ONCE: usize = 1_000;
+
+/// What is known to be published, by hour: it is paid for, also if Redis has lost it.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// With each series, whether it is reserved.
+    hours: BTreeMap<u64, BTreeMap<Series, bool>>,
+}
+
+impl Spent {
+    fn insert(&mut self, hour: u64, series: Series, is_reserved: bool) {
+        self.hours.entry(hour).or_default().insert(series, is_reserved);
+        while self.hours.len() > HOURS {
+            self.hours.pop_first();
+        }
+    }
+
+    fn contains(&self, hour: u64, series: &Series) -> bool {
+        self.hours.get(&hour).is_some_and(|hour| hour.contains_key(series))
+    }
+
+    fn len(&self, hour: u64) -> usize {
+        self.hours.get(&hour).map_or(0, BTreeMap::len)
+    }
+}
+
+/// A candidate as the scripts read it.
+fn marked(series: &Series, is_reserved: bool) -> Vec<u8> {
+    let mark = if is_reserved { '+' } else { '-' };
+    format!("{mark}{}", series.as_str()).into_bytes()
+}
+
+/// Admits series for all instances together, while one pane of one rule is published.
+///
+/// What this process knows to be published is admitted without asking. While Redis is away, or has lost the hour and
+/// may be told of it yet by another instance, only that and what is reserved is admitted: the budget holds.
+#[derive(Debug)]
+pub struct FleetAdmission<'f> {
+    fleet: &'f mut Fleet,
+    limit: u64,
+    reserved: BTreeSet<&'f Series>,
+    refused: u64,
+    /// Why Redis could not be asked. It is not asked again then, so that publishing goes on.
+    error: Option<FleetError>,
+    has_failed: bool,
+}
+
+impl<'f> FleetAdmission<'f> {
+    pub(super) fn new(fleet: &'f mut Fleet, limit: u64, reserved: &'f [Series]) -> Self {
+        let mut kept = BTreeSet::new();
+        for series in reserved {
+            if (kept.len() as u64) < limit {
+                kept.insert(series);
+            }
+        }
+        Self { fleet, limit, reserved: kept, refused: 0, error: None, has_failed: false }
+    }
+
+    /// How many series were refused.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Why Redis could not be asked, told once.
+    pub fn take_error(&mut self) -> Option<FleetError> {
+        self.error.take()
+    }
+
+    /// Asks for those that are not known to be published.
+    fn ask(&mut self, hour: u64, most: u64, open: &[&Series]) -> Result<Vec<bool>, FleetError> {
+        let deadline = self.fleet.deadline();
+        let keys = [self.fleet.key(&format!("hour:{hour}")), self.fleet.key("seen")];
+        // Redis lost the hour without closing the connection: it is told first.
+        for _ in 0..2 {
+            let args = self.arguments(hour, most, open);
+            let answer: Vec<i64> = self.fleet.call(deadline, &ADMIT, &keys, &args)?;
+            match answer.split_first() {
+                Some((-1, _)) => self.fleet.spend_again(deadline)?,
+                Some((_, flags)) if flags.len() == open.len() => {
+                    return Ok(flags.iter().map(|flag| *flag == 1).collect());
+                }
+                _ => break,
+            }
+        }
+        Err(self.fleet.strange())
+    }
+
+    fn arguments(&self, hour: u64, most: u64, open: &[&Series]) -> Vec<Vec<u8>> {
+        let known = self.fleet.spent.len(hour) as u64;
+        let settle = self.fleet.options.settle.as_millis() as u64;
+        let numbers = [self.limit, most, known, settle, HOUR_LIVES, SEEN_LIVES, open.len() as u64];
+        let mut args: Vec<Vec<u8>> = numbers.iter().map(|number| number.to_string().into_bytes()).collect();
+        args.extend(open.iter().map(|series| marked(series, self.reserved.contains(series))));
+        // What is reserved matters to what is not.
+        if open.iter().any(|series| !self.reserved.contains(series)) {
+            args.extend(self.reserved.iter().map(|series| series.as_str().as_bytes().to_vec()));
+        }
+        args
+    }
+
+    fn decide(&mut self, hour: u64, most: u64, open: &[&Series]) -> Vec<bool> {
+        if !self.has_failed {
+            match self.ask(hour, most, open) {
+                Ok(flags) => return flags,
+                Err(error) => {
+                    self.has_failed = true;
+                    self.error = Some(error);
+                }
+            }
+        }
+        open.iter().map(|series| self.reserved.contains(series)).collect()
+    }
+}
+
+impl Admission for FleetAdmission<'_> {
+    fn admit(&mut self, unix: u64, most: u64, series: &[Series]) -> Vec<bool> {
+        let hour = unix / 3600;
+        let open: Vec<&Series> =
+            series.iter().filter(|series| !self.fleet.spent.contains(hour, series)).collect();
+        if !open.is_empty() {
+            let flags = self.decide(hour, most, &open);
+            for (series, _) in open.iter().zip(flags).filter(|(_, admitted)| *admitted) {
+                let is_reserved = self.reserved.contains(series);
+                self.fleet.spent.insert(hour, (*series).clone(), is_reserved);
+            }
+        }
+        let admitted: Vec<bool> =
+            series.iter().map(|series| self.fleet.spent.contains(hour, series)).collect();
+        self.refused += admitted.iter().filter(|admitted| !**admitted).count() as u64;
+        admitted
+    }
+}
+
+impl Fleet {
+    /// Admits series for all instances together: at most `limit` in a clock hour, in which those that are `reserved`
+    /// have their place. All instances have to give the same.
+    pub fn admission<'f>(&'f mut self, limit: u64, reserved: &'f [Series]) -> FleetAdmission<'f> {
+        FleetAdmission::new(self, limit, reserved)
+    }
+
+    /// Notes series that were published in the hour of `unix` without asking: before this process began, or while
+    /// Redis was away. They are told when it is connected next, and counted.
+    pub fn remember(&mut self, unix: u64, series: impl IntoIterator<Item = Series>) {
+        for series in series {
+            if !self.spent.contains(unix / 3600, &series) {
+                self.spent.insert(unix / 3600, series, false);
+                self.untold = true;
+            }
+        }
+    }
+
+    /// Tells Redis what is known to be published.
+    fn spend_again(&mut self, deadline: Deadline) -> Result<(), FleetError> {
+        let told = self.spend(deadline);
+        told.map_err(|error| FleetError::of_redis(&self.link.server(), &error))
+    }
+
+    /// The same, over a connection that is open.
+    pub(super) fn spend(&mut self, deadline: Deadline) -> RedisResult<()> {
+        for (hour, series) in &self.spent.hours {
+            let key = self.key(&format!("hour:{hour}"));
+            let all: Vec<Vec<u8>> =
+                series.iter().map(|(series, is_reserved)| marked(series, *is_reserved)).collect();
+            for some in all.chunks(AT_ONCE) {
+                let mut args = vec![HOUR_LIVES.to_string().into_bytes()];
+                args.extend_from_slice(some);
+                self.link.run(deadline, &SPEND, std::slice::from_ref(&key), &args)?;
+            }
+        }
+        self.untold = false;
+        Ok(())
+    }
+}

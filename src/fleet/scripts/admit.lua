@@ -1,0 +1,55 @@
+-- Says which series may be published in an hour, and counts them as published.
+--
+-- The hour is one hash, so that no part of it can be evicted alone: '=' and a series for each that was published, '#'
+-- the number of them, '@' and a name for the number of those that are not reserved.
+--
+-- KEYS: the hour, when this namespace was first seen. ARGV: the most series in the hour, the most of a name that are
+-- not reserved, how many the caller knows to be published, milliseconds before anything new is admitted, milliseconds
+-- to live for both keys, the number of candidates, the candidates after '+' (reserved) or '-', all that is reserved.
+local hour, seen = KEYS[1], KEYS[2]
+local limit, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local last = 7 + tonumber(ARGV[7])
+local published = tonumber(redis.call('HGET', hour, '#') or '0')
+-- The hour was lost: the caller tells what it knows, and asks again.
+if published < tonumber(ARGV[3]) then
+  return {-1}
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = tonumber(redis.call('GET', seen) or now)
+redis.call('SET', seen, string.format('%.0f', since), 'PX', ARGV[6])
+local is_settled = now - since >= tonumber(ARGV[4])
+
+-- What is reserved and was not published yet keeps its place.
+local missing = 0
+for at = last + 1, #ARGV do
+  missing = missing + 1 - redis.call('HEXISTS', hour, '=' .. ARGV[at])
+end
+
+local admitted = {published}
+for at = 8, last do
+  local is_reserved = string.sub(ARGV[at], 1, 1) == '+'
+  local series = string.sub(ARGV[at], 2)
+  local fits = redis.call('HEXISTS', hour, '=' .. series) == 1
+  if not fits then
+    local name = '@' .. string.match(series, '^[^|]*')
+    fits = published < limit
+    if fits and not is_reserved then
+      local named = tonumber(redis.call('HGET', hour, name) or '0')
+      fits = is_settled and published + missing < limit and named < most
+    end
+    if fits then
+      published = published + 1
+      redis.call('HSET', hour, '=' .. series, '', '#', published)
+      if is_reserved then
+        missing = math.max(missing - 1, 0)
+      else
+        redis.call('HINCRBY', hour, name, 1)
+      end
+    end
+  end
+  admitted[#admitted + 1] = fits and 1 or 0
+end
+redis.call('PEXPIRE', hour, ARGV[5])
+return admitted

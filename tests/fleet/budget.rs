@@ -1,0 +1,167 @@
+//! Distinct series in a clock hour never exceed the budget of all instances together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
+
+use bellwether::aggregate::{Admission, Series};
+use bellwether::fleet::{Fleet, FleetOptions};
+
+use crate::support::{END, Random, Server, is_installed};
+
+fn series(name: &str, id: u64) -> Series {
+    Series::new(name, &[format!("id:{id}")])
+}
+
+fn admit(fleet: &mut Fleet, limit: u64, reserved: &[Series], most: u64, asked: &[Series]) -> Vec<bool> {
+    let mut admission = fleet.admission(limit, reserved);
+    let admitted = admission.admit(END, most, asked);
+    assert_eq!(admission.take_error(), None);
+    admitted
+}
+
+#[test]
+fn four_instances_with_random_ids_stay_within_the_budget_of_every_hour() {
+    const LIMIT: u64 = 60;
+    const MOST: u64 = 20;
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let reserved: Vec<Series> = (0..10).map(|id| series("reserved", id)).collect();
+    let published: Vec<Vec<(u64, Series)>> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|at| {
+                let (mut fleet, reserved) = (server.fleet(&at.to_string()), &reserved);
+                scope.spawn(move || publish(&mut fleet, &mut Random(at), reserved, LIMIT, MOST))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut hours: BTreeMap<u64, BTreeSet<Series>> = BTreeMap::new();
+    for (hour, series) in published.into_iter().flatten() {
+        hours.entry(hour).or_default().insert(series);
+    }
+    assert_eq!(hours.len(), 2);
+    for series in hours.values() {
+        // The room for what is not reserved is used up, and not more.
+        assert_eq!(series.len() as u64, LIMIT);
+        assert!(reserved.iter().all(|reserved| series.contains(reserved)));
+        for name in ["a", "b", "c"] {
+            assert!(series.iter().filter(|series| series.name() == name).count() as u64 <= MOST);
+        }
+    }
+}
+
+/// What one instance publishes in two hours, in which its clock is a little late at times.
+fn publish(
+    fleet: &mut Fleet,
+    random: &mut Random,
+    reserved: &[Series],
+    limit: u64,
+    most: u64,
+) -> Vec<(u64, Series)> {
+    let mut published = Vec::new();
+    for step in 0..240 {
+        let unix = END + step * 30 - random.below(60).min(step * 30);
+        let name = ["a", "b", "c"][random.below(3) as usize];
+        let mut asked: Vec<Series> = (0..5).map(|_| series(name, random.below(1_000))).collect();
+        if random.below(4) == 0 {
+            asked = vec![reserved[random.below(10) as usize].clone()];
+        }
+        let mut admission = fleet.admission(limit, reserved);
+        let admitted = admission.admit(unix, most, &asked);
+        assert_eq!(admission.take_error(), None);
+        let kept = asked.into_iter().zip(admitted).filter(|(_, admitted)| *admitted);
+        published.extend(kept.map(|(series, _)| (unix / 3600, series)));
+    }
+    for series in reserved {
+        for hour in 0..2 {
+            let mut admission = fleet.admission(limit, reserved);
+            let admitted = admission.admit(END + hour * 3600, most, std::slice::from_ref(series));
+            assert_eq!(admitted, [true], "what is reserved has its place");
+            published.push((END / 3600 + hour, series.clone()));
+        }
+    }
+    published
+}
+
+#[test]
+fn it_admits_what_the_ledger_of_one_process_admits() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut random = Random(11);
+    for round in 0..30 {
+        server.flush();
+        let limit = 3 + random.below(20);
+        let reserved: Vec<Series> = (0..random.below(8)).map(|id| series("reserved", id)).collect();
+        let mut alone = bellwether::aggregate::Ledger::new(limit);
+        alone.reserve(limit, reserved.clone());
+        let mut fleets = [server.fleet("a"), server.fleet("b"), server.fleet("c")];
+        for _ in 0..40 {
+            let name = ["a", "b", "reserved"][random.below(3) as usize];
+            let asked: Vec<Series> = (0..random.below(4)).map(|_| series(name, random.below(10))).collect();
+            let most = 1 + random.below(6);
+            let fleet = &mut fleets[random.below(3) as usize];
+            let together = admit(fleet, limit, &reserved, most, &asked);
+            assert_eq!(together, alone.admit(END, most, &asked), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn while_redis_is_away_nothing_new_is_admitted_but_what_is_reserved() {
+    if !is_installed() {
+        return;
+    }
+    let mut server = Server::start(&[]);
+    let mut fleet = server.fleet("a");
+    let reserved = [series("reserved", 1), series("reserved", 2)];
+    let (known, new) = (series("a", 1), series("a", 2));
+    assert_eq!(admit(&mut fleet, 4, &reserved, 9, std::slice::from_ref(&known)), [true]);
+    server.kill();
+    let mut admission = fleet.admission(4, &reserved);
+    assert_eq!(admission.admit(END, 9, &[known.clone(), new.clone()]), [true, false]);
+    assert!(admission.take_error().unwrap().is_away());
+    assert_eq!(admission.admit(END, 9, &reserved), [true, true]);
+    assert_eq!((admission.take_error(), admission.refused()), (None, 1), "it is not asked twice");
+    // It comes back empty, and is told what was published.
+    server.restart();
+    let mut other = server.fleet("b");
+    assert_eq!(admit(&mut fleet, 4, &reserved, 9, std::slice::from_ref(&new)), [true]);
+    assert_eq!(admit(&mut other, 4, &reserved, 9, &[series("a", 3), new, known]), [false, true, true]);
+}
+
+#[test]
+fn an_hour_that_redis_has_lost_is_not_spent_again() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut fleet = server.fleet("a");
+    assert_eq!(admit(&mut fleet, 2, &[], 9, &[series("a", 1), series("a", 2)]), [true, true]);
+    // Without that the connection was closed.
+    server.flush();
+    assert_eq!(admit(&mut fleet, 2, &[], 9, &[series("a", 3)]), [false]);
+    // And what was published before this process began.
+    let mut restarted = server.fleet("a");
+    restarted.remember(END, [series("before", 1), series("before", 2)]);
+    assert_eq!(admit(&mut restarted, 4, &[], 9, &[series("a", 1), series("a", 3)]), [true, false]);
+}
+
+#[test]
+fn a_redis_that_knows_nothing_is_given_time_to_be_told() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let slow = FleetOptions { settle: Duration::from_secs(3600), ..server.options("a") };
+    let mut fleet = Fleet::new(slow).unwrap();
+    let reserved = [series("reserved", 1)];
+    assert_eq!(admit(&mut fleet, 9, &reserved, 9, &[reserved[0].clone(), series("a", 1)]), [true, false]);
+    // Another one, with less patience.
+    assert_eq!(admit(&mut server.fleet("b"), 9, &reserved, 9, &[series("a", 1)]), [true]);
+    assert_eq!(admit(&mut fleet, 9, &reserved, 9, &[series("a", 1)]), [true], "which makes it known");
+}
