@@ -149,6 +149,8 @@ async fn goes_away(daemon: Daemon) -> String {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let answers = Arc::new(AtomicU32::new(0));
     tokio::spawn(async move {
+        // All of it, or the server would end here.
+        let daemon = daemon;
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             // A browser opens connections that it may use later.

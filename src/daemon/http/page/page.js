@@ -21,7 +21,10 @@ let isPaused = false;
 let timer = null;
 
 async function ask() {
-  const reply = await fetch("api/top", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+  const reply = await fetch("api/top", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
+    // What browsers say of a lost connection tells people nothing.
+    throw new Error("the daemon does not answer", { cause: error });
+  });
   if (!reply.ok) throw new Error(`the daemon answers with status ${reply.status}`);
   const data = await reply.json();
   if (data.format_version !== FORMAT) throw new Error("the daemon is of another version now: load this page again");
@@ -34,14 +37,15 @@ async function poll() {
   try {
     const data = await ask();
     if (isPaused) return;
-    [last, failure] = [{ data, at: performance.now() }, null];
+    last = { data, at: performance.now() };
     show(data);
+    failure = null;
   } catch (error) {
-    // A TypeError is what fetch calls every failure of the network; its text says nothing to people.
-    failure = { reason: error instanceof TypeError || error.name === "TimeoutError" ? null : error.message };
+    failure = error.message;
     console.error(error);
   }
   showState();
+  clearTimeout(timer);
   timer = setTimeout(poll, EVERY);
 }
 
@@ -134,7 +138,7 @@ const STATES = {
   waiting: ["…", "waiting for the daemon"],
   live: ["●", "live"],
   paused: ["❚❚", "paused"],
-  lost: ["✕", "the daemon does not answer"],
+  lost: ["✕", "no answer"],
 };
 
 function showState() {
@@ -143,7 +147,7 @@ function showState() {
   byId("state").dataset.state = state;
   document.body.dataset.state = state;
   setText(byId("state-sign"), sign);
-  setText(byId("state-text"), state === "lost" ? visible(failure.reason ?? text) : text);
+  setText(byId("state-text"), state === "lost" ? visible(failure) : text);
   if (state === "lost") document.title = "✕ no answer · bellwether";
   const age = last ? (performance.now() - last.at) / 1000 : 0;
   const old = state === "live" ? "" : `figures of ${duration(age)} ago, `;
