@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::App;
-use super::reply::{Cause, and_close, error_body, json_reply};
+use super::reply::{Cause, and_close, error, json_reply};
 use super::site::{Encoding, Refusal};
 
 /// How much of a body that is too large is read all the same. A client that is still writing would see its connection
@@ -80,17 +80,11 @@ fn too_large(limit: usize) -> String {
     format!("the body is larger than {limit} bytes")
 }
 
-fn told(app: &App, refusal: Refusal) -> Response {
-    match refusal {
-        Refusal::UnknownRecord => {
-            let message = "no rule counts a record of this name; it is to be its full name";
-            app.refused.refuse(Cause::UnknownRecord, message)
-        }
-        Refusal::Rejected { cause, message, accepted } => {
-            let body = json!({ "error": error_body(cause, &message), "accepted": accepted });
-            json_reply(StatusCode::BAD_REQUEST, &body)
-        }
+fn told(app: &App, Refusal { unknown_record, cause, message }: Refusal) -> Response {
+    if unknown_record {
+        return app.refused.refuse_as(Cause::UnknownRecord, cause, &message);
     }
+    error(StatusCode::BAD_REQUEST, cause, &message)
 }
 
 /// What the body is. Who says nothing sends JSON.
@@ -101,8 +95,7 @@ fn encoding(headers: &HeaderMap) -> Option<Encoding> {
     let charset = parameters.split(';').filter_map(|part| part.trim().strip_prefix("charset="));
     let is_utf8 = charset.map(|name| name.trim_matches('"')).all(|name| matches!(name, "utf-8" | "utf8"));
     match kind.trim() {
-        "application/json" if is_utf8 => Some(Encoding::Json),
-        "application/x-ndjson" if is_utf8 => Some(Encoding::JsonLines),
+        "application/json" | "application/x-ndjson" if is_utf8 => Some(Encoding::Json),
         "avro/binary"
         | "application/avro"
         | "application/vnd.apache.avro+binary"
@@ -158,7 +151,7 @@ mod tests {
         assert_eq!(encoding(&HeaderMap::new()), Some(Encoding::Json));
         assert_eq!(of("Application/JSON; charset=\"UTF-8\""), Some(Encoding::Json));
         assert_eq!(of("application/json;charset=latin1"), None);
-        assert_eq!(of("application/x-ndjson"), Some(Encoding::JsonLines));
+        assert_eq!(of("application/x-ndjson"), Some(Encoding::Json));
         for avro in [
             "avro/binary",
             "application/avro",

@@ -14,14 +14,9 @@ pub(super) fn json_reply(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// The body of every refusal: a cause for programs and a message for people.
-pub(super) fn error_body(cause: &str, message: &str) -> Value {
-    json!({ "cause": cause, "message": clean(message) })
-}
-
-/// A refusal.
+/// A refusal: a cause for programs and a message for people.
 pub(super) fn error(status: StatusCode, cause: &str, message: &str) -> Response {
-    json_reply(status, &json!({ "error": error_body(cause, message) }))
+    json_reply(status, &json!({ "error": { "cause": cause, "message": clean(message) } }))
 }
 
 /// Ends the connection after this reply: what is left of the request is not worth reading.
@@ -86,9 +81,13 @@ pub(super) struct Refused([AtomicU64; Cause::ALL.len()]);
 impl Refused {
     /// The refusal of a request, counted.
     pub(super) fn refuse(&self, cause: Cause, message: &str) -> Response {
+        self.refuse_as(cause, cause.told().0, message)
+    }
+
+    /// The same, told in another's word.
+    pub(super) fn refuse_as(&self, cause: Cause, word: &str, message: &str) -> Response {
         self.0[cause as usize].fetch_add(1, Ordering::Relaxed);
-        let (word, status) = cause.told();
-        error(status, word, message)
+        error(cause.told().1, word, message)
     }
 
     /// The counts as they are now.

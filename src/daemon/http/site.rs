@@ -41,10 +41,8 @@ pub struct Counters {
 /// How the body of a request is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// One event as JSON.
+    /// Events as JSON: one, or one on each line.
     Json,
-    /// Events as JSON, one on each line.
-    JsonLines,
     /// One event in Avro's single-object encoding.
     SingleObject,
 }
@@ -56,24 +54,19 @@ pub trait EventSink: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When nothing, or not all, could be counted.
+    /// When they could not be counted.
     fn post(&self, record: &str, body: &[u8], encoding: Encoding) -> Result<u64, Refusal>;
 }
 
 /// Why a body was not counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// No rule counts such a record.
-    UnknownRecord,
-    /// The body is not what it should be.
-    Rejected {
-        /// The cause in one word, of a fixed list.
-        cause: &'static str,
-        /// What is wrong, for people. It may have parts of the body in it.
-        message: String,
-        /// How many events before it were counted all the same: they are not to be sent again.
-        accepted: u64,
-    },
+pub struct Refusal {
+    /// Whether there is no such record, rather than a mistake in the body.
+    pub unknown_record: bool,
+    /// The cause in one word, of a fixed list.
+    pub cause: &'static str,
+    /// What is wrong, for people. It may have parts of the body in it.
+    pub message: String,
 }
 
 /// Tells whether publishing goes on.

@@ -16,15 +16,18 @@ const byId = (id) => document.getElementById(id);
 const views = new Map();
 const rates = new Rates();
 let last = null; // the last answer, and when it came by this page's own clock
-let failure = null; // why there was none since, and since when
+let failure = null; // why there was none since
 let isPaused = false;
 let timer = null;
 
 async function ask() {
-  const reply = await fetch("api/top", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-  if (!reply.ok) throw new Error(`it answers with status ${reply.status}`);
+  const reply = await fetch("api/top", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
+    // What browsers say of a lost connection tells people nothing.
+    throw new Error("the daemon does not answer", { cause: error });
+  });
+  if (!reply.ok) throw new Error(`the daemon answers with status ${reply.status}`);
   const data = await reply.json();
-  if (data.format_version !== FORMAT) throw new Error("it is of another version now; load this page again");
+  if (data.format_version !== FORMAT) throw new Error("the daemon is of another version now: load this page again");
   return data;
 }
 
@@ -34,15 +37,15 @@ async function poll() {
   try {
     const data = await ask();
     if (isPaused) return;
-    [last, failure] = [{ data, at: performance.now() }, null];
+    last = { data, at: performance.now() };
     show(data);
+    failure = null;
   } catch (error) {
-    // A TypeError is what fetch calls every failure of the network; its text says nothing to people.
-    const reason = error instanceof TypeError || error.name === "TimeoutError" ? null : error.message;
-    failure = { reason, since: failure?.since ?? last?.at ?? performance.now() };
+    failure = error.message;
     console.error(error);
   }
   showState();
+  clearTimeout(timer);
   timer = setTimeout(poll, EVERY);
 }
 
@@ -135,7 +138,7 @@ const STATES = {
   waiting: ["…", "waiting for the daemon"],
   live: ["●", "live"],
   paused: ["❚❚", "paused"],
-  lost: ["✕", "the daemon does not answer"],
+  lost: ["✕", "no answer"],
 };
 
 function showState() {
@@ -144,11 +147,11 @@ function showState() {
   byId("state").dataset.state = state;
   document.body.dataset.state = state;
   setText(byId("state-sign"), sign);
-  setText(byId("state-text"), failure?.reason && !isPaused ? `${text}: ${visible(failure.reason)}` : text);
+  setText(byId("state-text"), state === "lost" ? visible(failure) : text);
   if (state === "lost") document.title = "✕ no answer · bellwether";
   const age = last ? (performance.now() - last.at) / 1000 : 0;
-  const old = state === "live" ? "" : `, ${duration(age)} ago`;
-  setText(byId("moment"), last ? `${moment(last.data.now)}${old}` : "");
+  const old = state === "live" ? "" : `figures of ${duration(age)} ago, `;
+  setText(byId("moment"), last ? `${old}${moment(last.data.now)}` : "");
 }
 
 function pause() {

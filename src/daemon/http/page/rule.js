@@ -1,7 +1,7 @@
 // A rule: its figures, and the table of its top ids with their charts.
 
 import { copy, setId, setText, slots, stamp } from "./dom.js";
-import { count, duration, moment, percent, plural, rate, visible } from "./text.js";
+import { chosen, count, duration, moment, percent, placesFor, plural, rate, visible } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, HEIGHT] = [160, 28];
@@ -38,10 +38,11 @@ export class RuleView {
     const s = this.#slots;
     setText(s.name, this.name);
     const window = `${duration(rule.window_seconds)} window in panes of ${duration(rule.pane_seconds)}`;
-    setText(s.about, `publishes ${visible(rule.metric)} and ${plural(Math.max(0, series - 1), "more series", "more series")}, ${window}`);
+    const more = series > 1 ? ` and ${count(series - 1)} more series` : "";
+    setText(s.about, `publishes ${visible(rule.metric)}${more}, ${window}`);
     setText(s.unit, `per ${rule.per}`);
     setText(s["rate-title"], `Per ${rule.per}`);
-    setText(s.threshold, this.hasThreshold ? `threshold ${rate(rule.threshold)} per ${rule.per}` : "no threshold");
+    setText(s.threshold, this.hasThreshold ? `threshold ${chosen(rule.threshold)}` : "no threshold");
     if (!report) {
       this.#rows.forEach((row) => row.show(null));
       setText(s.caption, "No pane has ended yet");
@@ -62,8 +63,9 @@ export class RuleView {
 
   #showFigures(rule, report, { now, lag }) {
     const s = this.#slots;
-    setText(s["top-rate"], rate(report.top[0]?.rate ?? 0));
-    setText(s.sustained, report.sustained ? rate(report.sustained.rate) : "–");
+    const first = report.top[0]?.rate ?? 0;
+    setText(s["top-rate"], rate(first, placesFor(first)));
+    setText(s.sustained, report.sustained ? rate(report.sustained.rate, placesFor(first)) : "–");
     setText(s["sustained-unit"], report.sustained ? `per ${rule.per}` : `after ${panes(rule)} panes`);
     setId(s["sustained-id"], report.sustained?.id ?? null);
     setText(s.distinct, `${report.offset > 0 ? "≈ " : ""}${count(report.distinct)}`);
@@ -72,7 +74,7 @@ export class RuleView {
     setText(s.share, percent(report.share));
     setText(s.events, `of ${plural(report.events, "event", "events")}`);
     setText(s.age, `${duration(now - report.ended_at)} ago`);
-    setText(s.lag, `${moment(report.ended_at)}, published ${lag.toFixed(1)} s later`);
+    setText(s.lag, `${moment(report.ended_at)}, lag ${lag.toFixed(1)} s`);
   }
 
   #showBadges({ offset, bound, certain }, { per }, merged) {
@@ -102,9 +104,9 @@ export class RuleView {
     }
     const highest = Math.max(0, ...top.flatMap((ranked) => ranked.panes));
     const line = this.hasThreshold && rule.threshold <= 4 * highest ? rule.threshold : null;
-    const scale = { highest: Math.max(highest, line ?? 0), line, seconds: report.panes, per: rule.per };
+    const scale = { highest: Math.max(highest, line ?? 0), line, seconds: report.panes, per: rule.per, places: placesFor(top[0]?.rate ?? 0) };
     const filled = report.panes.length < panes(rule) ? ` of ${panes(rule)}` : "";
-    setText(s["chart-title"], `Last ${plural(report.panes.length, "pane", "panes")}${filled}, 0 to ${rate(scale.highest)}`);
+    setText(s["chart-title"], `Last ${plural(report.panes.length, "pane", "panes")}${filled}, 0 to ${rate(scale.highest, scale.highest >= 100 ? 0 : scale.places)}`);
     setText(s.caption, `Top ids of ${this.name}, by their rate over ${duration(report.seconds)}`);
     this.#rows.forEach((row, at) => row.show(top[at] ?? null, rule.threshold, report.bound, scale));
   }
@@ -133,7 +135,7 @@ class RowView {
     s.copy.hidden = ranked === null;
     setId(s.id, this.#id);
     setText(s.events, ranked ? count(ranked.events) : "–");
-    setText(s.rate, ranked ? rate(ranked.rate) : "–");
+    setText(s.rate, ranked ? rate(ranked.rate, scale.places) : "–");
     const isAbove = ranked !== null && threshold !== null && ranked.rate > threshold;
     const canBe = ranked !== null && threshold !== null && !isAbove && ranked.rate + bound > threshold;
     this.element.dataset.level = isAbove ? "bad" : canBe ? "warn" : "";
@@ -163,7 +165,7 @@ function draw(svg, rates, scale) {
   for (const [at, value] of rates.entries()) {
     const width = all > 0 ? (WIDTH * scale.seconds[at]) / all : 0;
     const height = scale.highest > 0 ? ((HEIGHT - 2) * value) / scale.highest : 0;
-    const kind = scale.line !== null && value > scale.line ? "bar above" : "bar";
+    const kind = scale.line !== null && value > scale.line ? "pane above" : "pane";
     shapes.push(shape("rect", { class: kind, x: left + 0.75, y: HEIGHT - Math.max(height, 1), width: Math.max(0, width - 1.5), height: Math.max(height, 1) }));
     left += width;
   }
@@ -173,7 +175,7 @@ function draw(svg, rates, scale) {
   }
   svg.replaceChildren(...shapes);
   svg.setAttribute("aria-label", rates.length
-    ? `oldest to newest per ${scale.per}: ${rates.map(rate).join(", ")}`
+    ? `oldest to newest per ${scale.per}: ${rates.map((value) => rate(value, scale.places)).join(", ")}`
     : "nothing");
 }
 

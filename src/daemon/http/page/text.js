@@ -54,11 +54,20 @@ export function count(value) {
   return Number.isFinite(value) ? value.toLocaleString("en-US") : "–";
 }
 
-/** A rate, with as many places as are worth reading. */
-export function rate(value) {
+/** How many places are worth showing in a list of rates whose highest this is. */
+export function placesFor(highest) {
+  return highest >= 1000 ? 0 : highest >= 10 ? 1 : 2;
+}
+
+/** A rate. */
+export function rate(value, places = placesFor(value)) {
   if (!Number.isFinite(value)) return "–";
-  const places = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+}
+
+/** A number that people have chosen, as they have written it. */
+export function chosen(value) {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 20 });
 }
 
 /** A part of a whole. */

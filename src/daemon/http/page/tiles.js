@@ -1,7 +1,7 @@
 // The tiles above the rules: budget, traffic, drops, fleet.
 
 import { setLines, setText } from "./dom.js";
-import { count, plural, rate, visible } from "./text.js";
+import { count, plural, visible } from "./text.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -54,7 +54,7 @@ function showBudget({ limit, used, published, refused }) {
 }
 
 function showTraffic(traffic, rates) {
-  setText(byId("traffic-rate"), rate(rates.of("received")));
+  setText(byId("traffic-rate"), count(Math.round(rates.of("received"))));
   setLines(byId("traffic"), [
     { name: "received", value: count(traffic.received) },
     { name: "counted by a rule", value: count(traffic.counted) },
