@@ -11,7 +11,6 @@ use crate::daemon::{Daemon, Options, Rules, Setup, wanted};
 use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
 use crate::ops::{Exit, Failure};
-use crate::project::Stamp;
 
 /// How often the project's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -19,6 +18,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let setup = setup(&session)?;
+    // Before anyone can know that it runs, so that no signal finds it unprepared.
+    let signals = Signals { end: super::apply::next_signal(), hangups: Hangups::new() };
     let failed = |error: crate::daemon::DaemonError| Failure::Message(error.to_string());
     let options = Options {
         listen: arguments.listen.clone(),
@@ -39,19 +40,23 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
         session.name, arguments.agent
     ));
-    let signal = serve(&mut daemon, session, global, speaker).await;
+    let signal = serve(&mut daemon, session, global, speaker, signals).await;
     // Receiving and publishing end on threads of their own, which takes a moment where the Agent is away.
     tokio::task::block_in_place(|| daemon.stop()).map_err(failed)?;
     Ok(if signal == 15 { Exit::Terminated } else { Exit::Done })
 }
 
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
-async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: Speaker) -> u8 {
+async fn serve<E: Future<Output = u8>>(
+    daemon: &mut Daemon,
+    mut session: Session,
+    global: &Global,
+    speaker: Speaker,
+    signals: Signals<E>,
+) -> u8 {
     let mut stamp = session.project.stamp();
-    let mut session = session;
     let mut ticks = tokio::time::interval(LOOK);
-    let end = super::apply::next_signal();
-    let mut hangups = Hangups::new();
+    let Signals { end, mut hangups } = signals;
     tokio::pin!(end);
     loop {
         let asked = tokio::select! {
@@ -64,12 +69,12 @@ async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: 
         if !asked && present == stamp {
             continue;
         }
+        // What changes while it is read, or is looked at by other patterns from now on, is read once more.
         stamp = present;
         match Session::open(global).and_then(|fresh| Ok((setup(&fresh)?, fresh))) {
             Ok((setup, fresh)) => {
                 speaker.notice(&format!("Read again: rules {}.", setup.rules.rules.len()));
                 daemon.reload(setup);
-                stamp = stamped(&fresh, stamp);
                 session = fresh;
             }
             Err(error) => {
@@ -79,12 +84,6 @@ async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: 
             }
         }
     }
-}
-
-/// The stamp of a project that was just read. Patterns may be others now; files that changed since are looked at again.
-fn stamped(session: &Session, before: Stamp) -> Stamp {
-    let now = session.project.stamp();
-    if now == before { before } else { now }
 }
 
 /// The first of what is wrong, in a line; `bellwether check` shows all of it.
@@ -123,6 +122,13 @@ fn setup(session: &Session) -> Result<Setup, CommandError> {
         errors: config.metrics.errors.clone(),
         reader,
     })
+}
+
+/// The signals that the daemon knows.
+struct Signals<E> {
+    /// One that ends it.
+    end: E,
+    hangups: Hangups,
 }
 
 /// The requests to read the rules again.
