@@ -101,7 +101,7 @@ impl EventSink for Collector {
             }
         };
         let read = match encoding {
-            Encoding::Json | Encoding::JsonLines => schemas.reader.json(record, body, count),
+            Encoding::Json => schemas.reader.json(record, body, count),
             Encoding::SingleObject => schemas.reader.single_object(record, body, count).map(|()| 1),
         };
         let known = schemas.reader.full_name(record);
@@ -126,9 +126,7 @@ impl EventSink for Collector {
 }
 
 fn refusal(error: &EventError) -> Refusal {
-    match error {
-        EventError::UnknownRecord { .. } => Refusal::UnknownRecord,
-        // All or nothing: a request that is refused has counted nothing.
-        _ => Refusal::Rejected { cause: error.cause(), message: error.to_string(), accepted: 0 },
-    }
+    let unknown_record =
+        matches!(error, EventError::UnknownRecord { .. } | EventError::AmbiguousRecord { .. });
+    Refusal { unknown_record, cause: error.cause(), message: error.to_string() }
 }

@@ -16,7 +16,6 @@ use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
 use crate::fleet::FleetOptions;
 use crate::ops::{Exit, Failure};
-use crate::project::Stamp;
 
 /// How often the project's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -24,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
     let setup = setup(&session)?;
+    // Before anyone can know that it runs, so that no signal finds it unprepared.
+    let signals = Signals { end: super::apply::next_signal(), hangups: Hangups::new() };
     let failed = |error: crate::daemon::DaemonError| Failure::Message(error.to_string());
     let options = Options {
         listen: arguments.listen.clone(),
@@ -59,7 +60,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
         session.name, arguments.agent
     ));
-    let signal = serve(&mut daemon, session, global, speaker).await;
+    let signal = serve(&mut daemon, session, global, speaker, signals).await;
     drop(stop);
     // Whoever is connected gets an answer, within the server's own limits.
     let _ = http.await;
@@ -82,12 +83,16 @@ fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Op
 }
 
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
-async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: Speaker) -> u8 {
+async fn serve<E: Future<Output = u8>>(
+    daemon: &mut Daemon,
+    mut session: Session,
+    global: &Global,
+    speaker: Speaker,
+    signals: Signals<E>,
+) -> u8 {
     let mut stamp = session.project.stamp();
-    let mut session = session;
     let mut ticks = tokio::time::interval(LOOK);
-    let end = super::apply::next_signal();
-    let mut hangups = Hangups::new();
+    let Signals { end, mut hangups } = signals;
     tokio::pin!(end);
     loop {
         let asked = tokio::select! {
@@ -100,12 +105,12 @@ async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: 
         if !asked && present == stamp {
             continue;
         }
+        // What changes while it is read, or is looked at by other patterns from now on, is read once more.
         stamp = present;
         match Session::open(global).and_then(|fresh| Ok((setup(&fresh)?, fresh))) {
             Ok((setup, fresh)) => {
                 speaker.notice(&format!("Read again: rules {}.", setup.rules.rules.len()));
                 daemon.reload(setup);
-                stamp = stamped(&fresh, stamp);
                 session = fresh;
             }
             Err(error) => {
@@ -115,12 +120,6 @@ async fn serve(daemon: &mut Daemon, session: Session, global: &Global, speaker: 
             }
         }
     }
-}
-
-/// The stamp of a project that was just read. Patterns may be others now; files that changed since are looked at again.
-fn stamped(session: &Session, before: Stamp) -> Stamp {
-    let now = session.project.stamp();
-    if now == before { before } else { now }
 }
 
 /// The first of what is wrong, in a line; `bellwether check` shows all of it.
@@ -159,6 +158,13 @@ fn setup(session: &Session) -> Result<Setup, CommandError> {
         errors: config.metrics.errors.clone(),
         reader,
     })
+}
+
+/// The signals that the daemon knows.
+struct Signals<E> {
+    /// One that ends it.
+    end: E,
+    hangups: Hangups,
 }
 
 /// The requests to read the rules again.

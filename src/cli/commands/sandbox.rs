@@ -32,6 +32,8 @@ pub async fn run(
         Storage::Memory => "kept in memory".to_owned(),
         Storage::Directory(directory) => format!("kept in {}", directory.display()),
     };
+    // Before the address is known to anyone: no signal may find it unprepared.
+    let signal = super::apply::next_signal();
     let failed = |error: crate::sandbox::SandboxError| Failure::Message(error.to_string());
     let options = Options { faults: faults.clone().unwrap_or_default(), ..Options::default() };
     let running = Sandbox::start_with(listen, storage, options).await.map_err(failed)?;
@@ -40,7 +42,7 @@ pub async fn run(
     if let Some(Faults { rules, limits, .. }) = faults {
         output.notice(&format!("Faults in force: rules {}, rate limits {}.", rules.len(), limits.len()));
     }
-    let signal = super::apply::next_signal().await;
+    let signal = signal.await;
     running.stop().await.map_err(failed)?;
     // Ctrl-C is how one ends it: that is no failure.
     Ok(if signal == 15 { Exit::Terminated } else { Exit::Done })
