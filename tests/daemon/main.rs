@@ -8,8 +8,11 @@ mod agent;
 mod away;
 mod budget;
 mod clients;
+mod fleet;
 mod hostile;
 mod process;
+#[path = "../fleet/server.rs"]
+mod redis_server;
 mod reload;
 mod start;
 mod stop;

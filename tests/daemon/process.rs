@@ -86,6 +86,14 @@ impl Project {
         format!("{scheme}://{}", self.path(name).display())
     }
 
+    /// One of several daemons that merge through a Redis.
+    pub fn join(&self, agent: &str, redis: &str, instance: &str, instances: u32) -> Daemon {
+        let mut command = self.command(&["udp://127.0.0.1:0"], agent);
+        command.env("BELLWETHER_REDIS_URL", redis);
+        command.args(["--instance", instance, "--instances", &instances.to_string(), "--grace", "1"]);
+        Daemon::new(command, 1)
+    }
+
     pub fn command(&self, addresses: &[&str], agent: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
         command.arg("-C").arg(self.0.path()).args(["aggregate", "--http", "127.0.0.1:0", "--agent", agent]);
@@ -173,6 +181,12 @@ impl Daemon {
         let said = self.said();
         assert!(!said.iter().any(|line| line.contains("panicked")), "{said:?}");
         (status.code(), said)
+    }
+
+    /// Kills it, as a machine that fails.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     /// Asks it to end, and waits until it has.

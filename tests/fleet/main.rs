@@ -10,4 +10,5 @@ mod cluster;
 mod measure;
 mod merge;
 mod outage;
+mod server;
 mod support;
