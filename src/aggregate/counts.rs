@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use foldhash::quality::FixedState;
 
 use super::distinct::Distinct;
-use super::id::{GuidText, Id, MAX_TEXT, Shortened};
+use super::id::{GuidText, Id, MAX_TEXT, NegativeText, Shortened};
 use super::table::{Key, Table};
 
 /// How many counts are looked at for the median.
@@ -137,7 +137,7 @@ impl Counts {
     fn raise_other(&mut self, id: Id<'_>, n: u64) {
         match id {
             Id::Guid(value) => self.raise(Id::Text(GuidText::new(value).as_str()), n),
-            Id::Negative(number) => self.raise(Id::Text(&number.to_string()), n),
+            Id::Negative(number) => self.raise(Id::Text(NegativeText::new(number).as_str()), n),
             Id::Text(text) => self.raise(Id::Text(Shortened::new(text).as_str()), n),
             Id::Integer(_) => self.raise(id, n),
         }
@@ -225,7 +225,7 @@ impl Counts {
     pub fn get(&self, id: Id<'_>) -> u64 {
         match id {
             Id::Integer(number) => self.integers.get(&number),
-            Id::Negative(number) => self.named.get(&self.hash.key(&number.to_string())),
+            Id::Negative(number) => self.named.get(&self.hash.key(NegativeText::new(number).as_str())),
             Id::Guid(value) => self.named.get(&self.hash.key(GuidText::new(value).as_str())),
             Id::Text(text) if text.len() > MAX_TEXT => {
                 self.named.get(&self.hash.key(Shortened::new(text).as_str()))
