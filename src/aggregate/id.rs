@@ -282,7 +282,8 @@ mod tests {
         #[test]
         fn numbers_are_read_as_they_are(number: u64, shift in 0u32..64) {
             let number = number >> shift;
-            prop_assert_eq!(Id::from(number.to_string().as_str()), Id::Integer(number));
+            let text = number.to_string();
+            prop_assert_eq!(Id::from(text.as_str()), Id::Integer(number));
         }
     }
 }

@@ -54,9 +54,11 @@
 //!         lines.extend(publication.lines().collect::<Result<Vec<_>, _>>()?);
 //!     }
 //! }
+//! // These go to the Agent, joined by line breaks to datagrams.
 //! for line in &lines {
 //!     println!("{line}");
 //! }
+//! assert!(lines[0].starts_with("exposure.experiment_id.top_rate.by_id:160|g|#env:production,id:11092,"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
