@@ -6,7 +6,7 @@ use spin::mutex::{SpinMutex, SpinMutexGuard};
 use spin::relax::Yield;
 use thread_local::ThreadLocal;
 
-use super::counts::Counts;
+use super::counts::{Counts, TextHash};
 use super::id::Id;
 
 /// One thread's counts, on cache lines of their own.
@@ -21,6 +21,7 @@ struct Shard(SpinMutex<Counts, Yield>);
 #[derive(Debug)]
 pub(super) struct Counter {
     capacity: usize,
+    hash: TextHash,
     shards: ThreadLocal<Shard>,
     /// Cleared tables of former panes, whose memory is used again.
     spares: Mutex<Vec<Counts>>,
@@ -28,7 +29,12 @@ pub(super) struct Counter {
 
 impl Counter {
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, shards: ThreadLocal::new(), spares: Mutex::new(Vec::new()) }
+        Self {
+            capacity,
+            hash: TextHash::of_process(),
+            shards: ThreadLocal::new(),
+            spares: Mutex::new(Vec::new()),
+        }
     }
 
     #[inline(always)]
@@ -90,7 +96,9 @@ impl Handle {
     /// Counts `n` events of an id.
     #[inline(always)]
     pub fn add<'i>(&self, id: impl Into<Id<'i>>, n: u64) {
-        self.0.shard().0.lock().add(id.into(), n);
+        // What needs no lock comes before it: the processor cannot do it meanwhile.
+        let id = self.0.hash.keyed(id.into());
+        self.0.shard().0.lock().add_keyed(id, n);
     }
 
     /// Counts many events under one lock. A pane cannot end while the batch lives: keep it short.

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use foldhash::quality::FixedState;
 
 use super::distinct::Distinct;
-use super::id::{GuidText, Id, MAX_TEXT, Shortened};
-use super::table::{Key, Table};
+use super::id::{GuidText, Id, MAX_TEXT, NegativeText, Shortened};
+use super::table::{self, Key, Table};
 
 /// How many counts are looked at for the median.
 const SAMPLE: usize = 1024;
@@ -21,17 +21,16 @@ const TEXT_BYTES: usize = 48;
 
 /// A text, by 96 bits of a keyed hash and by where it stands.
 #[derive(Debug, Clone, Copy, Default)]
-struct TextKey {
+pub(super) struct TextKey {
     high: u64,
     low: u32,
     start: u32,
 }
 
 impl Key for TextKey {
-    type Hashed = u64;
-
     #[inline(always)]
-    fn hashed(&self) -> u64 {
+    fn spread(&self, _: &table::Spread) -> u64 {
+        // It was made with a seed already.
         self.high
     }
 
@@ -39,6 +38,15 @@ impl Key for TextKey {
     fn same(&self, other: &Self) -> bool {
         self.high == other.high && self.low == other.low
     }
+}
+
+/// An id, and the key by which it is counted in every table of this process.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keyed<'a> {
+    Integer(u64),
+    Text(TextKey, &'a str),
+    /// What has to be written as a text first.
+    Other(Id<'a>),
 }
 
 /// Counts per id. `capacity` ids are counted exactly; with more, `offset` says how far counts may be too low.
@@ -69,7 +77,7 @@ impl Counts {
             integers: Table::new(seed),
             named: Table::new(seed),
             texts: Texts::default(),
-            hash: TextHash::new(seed),
+            hash: TextHash::of_process(),
             capacity: capacity.max(1),
             total: 0,
             offset: 0,
@@ -91,14 +99,29 @@ impl Counts {
     /// Counts `n` events of an id.
     #[inline(always)]
     pub fn add(&mut self, id: Id<'_>, n: u64) {
+        self.add_keyed(self.hash.keyed(id), n);
+    }
+
+    /// The same, with what was done before the lock of these counts was taken.
+    #[inline(always)]
+    pub(super) fn add_keyed(&mut self, id: Keyed<'_>, n: u64) {
         self.total = self.total.saturating_add(n);
         self.raise(id, n);
     }
 
     /// Counts what the other one has counted.
     pub fn merge(&mut self, other: &Self) {
-        for (id, n) in other.iter() {
-            self.raise(id, n);
+        // All of the other's ids are different: at least so many fit, or come to be dropped.
+        self.integers.reserve(other.integers.len().min(self.capacity));
+        self.named.reserve(other.named.len().min(self.capacity));
+        for (number, n) in other.integers.iter() {
+            self.raise_number(*number, n);
+        }
+        for (key, n) in other.named.iter() {
+            // The text is not looked at where the key is known.
+            if !self.named.raise(*key, n) {
+                self.admit_text(*key, other.texts.get(key.start), n);
+            }
         }
         self.total = self.total.saturating_add(other.total);
         self.offset = self.offset.saturating_add(other.offset);
@@ -117,49 +140,60 @@ impl Counts {
     }
 
     #[inline(always)]
-    fn raise(&mut self, id: Id<'_>, n: u64) {
+    fn raise(&mut self, id: Keyed<'_>, n: u64) {
         match id {
-            Id::Integer(number) => {
-                if !self.integers.raise(number, n) {
-                    self.admit(Id::Integer(number), n);
-                }
-            }
-            Id::Text(text) if text.len() <= MAX_TEXT => {
-                if !self.named.raise(self.hash.key(text), n) {
-                    self.admit(Id::Text(text), n);
-                }
-            }
-            other => self.raise_other(other, n),
+            Keyed::Integer(number) => self.raise_number(number, n),
+            Keyed::Text(key, text) => self.raise_text(key, text, n),
+            Keyed::Other(id) => self.raise_other(id, n),
+        }
+    }
+
+    #[inline(always)]
+    fn raise_number(&mut self, number: u64, n: u64) {
+        if !self.integers.raise(number, n) {
+            self.admit_number(number, n);
+        }
+    }
+
+    #[inline(always)]
+    fn raise_text(&mut self, key: TextKey, text: &str, n: u64) {
+        if !self.named.raise(key, n) {
+            self.admit_text(key, text, n);
         }
     }
 
     /// Counts an id that has to be written as a text first.
     fn raise_other(&mut self, id: Id<'_>, n: u64) {
+        let mut raise = |text: &str| self.raise_text(self.hash.key(text), text, n);
         match id {
-            Id::Guid(value) => self.raise(Id::Text(GuidText::new(value).as_str()), n),
-            Id::Negative(number) => self.raise(Id::Text(&number.to_string()), n),
-            Id::Text(text) => self.raise(Id::Text(Shortened::new(text).as_str()), n),
-            Id::Integer(_) => self.raise(id, n),
+            Id::Guid(value) => raise(GuidText::new(value).as_str()),
+            Id::Negative(number) => raise(NegativeText::new(number).as_str()),
+            Id::Text(text) => raise(Shortened::new(text).as_str()),
+            Id::Integer(number) => self.raise_number(number, n),
         }
     }
 
-    /// Takes in an id that is not there, after making room for it.
+    /// Takes in an id that is not there.
     #[cold]
-    fn admit(&mut self, id: Id<'_>, n: u64) {
-        if n == 0 {
-            return;
+    fn admit_number(&mut self, number: u64, n: u64) {
+        if n > 0 {
+            self.make_room("");
+            self.integers.insert(number, n);
         }
-        let text = if let Id::Text(text) = id { text } else { "" };
+    }
+
+    #[cold]
+    fn admit_text(&mut self, key: TextKey, text: &str, n: u64) {
+        if n > 0 {
+            self.make_room(text);
+            let start = self.texts.push(text, text_limit(self.capacity));
+            self.named.insert(TextKey { start, ..key }, n);
+        }
+    }
+
+    fn make_room(&mut self, text: &str) {
         while self.len() >= self.capacity || !self.texts.has_room(text, self.capacity) {
             self.purge();
-        }
-        match id {
-            Id::Integer(number) => self.integers.insert(number, n),
-            _ => {
-                let key = self.hash.key(text);
-                let start = self.texts.push(text);
-                self.named.insert(TextKey { start, ..key }, n);
-            }
         }
     }
 
@@ -177,9 +211,9 @@ impl Counts {
         self.integers.subtract(median, |number| dropped.insert(Id::Integer(*number)));
         let texts = &self.texts;
         self.named.subtract(median, |key| dropped.insert(Id::Text(texts.get(key.start))));
-        let mut kept = Texts::default();
+        let mut kept = Texts(Vec::with_capacity(self.texts.0.capacity()));
         for key in self.named.keys_mut() {
-            key.start = kept.push(self.texts.get(key.start));
+            key.start = kept.push(self.texts.get(key.start), text_limit(self.capacity));
         }
         self.texts = kept;
     }
@@ -225,7 +259,7 @@ impl Counts {
     pub fn get(&self, id: Id<'_>) -> u64 {
         match id {
             Id::Integer(number) => self.integers.get(&number),
-            Id::Negative(number) => self.named.get(&self.hash.key(&number.to_string())),
+            Id::Negative(number) => self.named.get(&self.hash.key(NegativeText::new(number).as_str())),
             Id::Guid(value) => self.named.get(&self.hash.key(GuidText::new(value).as_str())),
             Id::Text(text) if text.len() > MAX_TEXT => {
                 self.named.get(&self.hash.key(Shortened::new(text).as_str()))
@@ -274,8 +308,14 @@ impl Texts {
         self.0.len() + 1 + text.len() <= text_limit(capacity)
     }
 
-    /// Adds a text of at most [`MAX_TEXT`] bytes and gives its place.
-    fn push(&mut self, text: &str) -> u32 {
+    /// Adds a text of at most [`MAX_TEXT`] bytes, for which there is room, and gives its place.
+    fn push(&mut self, text: &str, limit: usize) -> u32 {
+        let needed = 1 + text.len();
+        if self.0.capacity() - self.0.len() < needed {
+            // Twice as much, as usual, but not more than may be needed.
+            let more = self.0.len().min(limit.saturating_sub(self.0.len()));
+            self.0.reserve_exact(more.max(needed));
+        }
         let start = self.0.len() as u32;
         self.0.push(text.len() as u8);
         self.0.extend_from_slice(text.as_bytes());
@@ -298,11 +338,23 @@ fn text_limit(capacity: usize) -> usize {
 
 /// Makes keys of texts, with a seed of this process.
 #[derive(Debug, Clone)]
-struct TextHash([FixedState; 2]);
+pub(super) struct TextHash([FixedState; 2]);
 
 impl TextHash {
-    fn new(seed: u64) -> Self {
+    /// The one that all counts of this process use.
+    pub fn of_process() -> Self {
+        let seed = process_seed();
         Self([seed, !seed].map(FixedState::with_seed))
+    }
+
+    /// An id with its key.
+    #[inline(always)]
+    pub fn keyed<'a>(&self, id: Id<'a>) -> Keyed<'a> {
+        match id {
+            Id::Integer(number) => Keyed::Integer(number),
+            Id::Text(text) if text.len() <= MAX_TEXT => Keyed::Text(self.key(text), text),
+            other => Keyed::Other(other),
+        }
     }
 
     /// The key of a text, but for its place.

@@ -94,23 +94,82 @@ impl GuidText {
 
 const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
-/// A number as it is usually written: no sign, no leading zero, within 64 bits.
+/// The text of a number that may be below zero, without allocation.
+pub(super) struct NegativeText {
+    text: [u8; 20],
+    start: usize,
+}
+
+impl NegativeText {
+    pub fn new(number: i64) -> Self {
+        let (mut text, mut start) = ([b'-'; 20], 20);
+        let mut rest = number.unsigned_abs();
+        loop {
+            start -= 1;
+            text[start] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        Self { text, start: start - usize::from(number < 0) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        // ASCII throughout.
+        std::str::from_utf8(&self.text[self.start..]).unwrap_or_default()
+    }
+}
+
+/// A number as it is usually written: no sign, no leading zero, within 64 bits. `bytes` are at most 20.
 #[inline(always)]
 fn integer(bytes: &[u8]) -> Option<u64> {
-    if bytes[0] == b'0' && bytes.len() > 1 {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    match bytes {
+        [b'1'..=b'9', ..] => {}
+        [b'0'] => return Some(0),
+        _ => return None,
+    }
+    if bytes.len() <= 8 {
+        return digits(bytes);
+    }
+    let (high, low) = bytes.split_at(bytes.len() - 8);
+    let low = digits(low)?;
+    if high.len() <= 8 {
+        return Some(digits(high)? * EIGHT_DIGITS + low);
+    }
+    let (highest, high) = high.split_at(high.len() - 8);
+    let high = digits(highest)? * EIGHT_DIGITS + digits(high)?;
+    high.checked_mul(EIGHT_DIGITS)?.checked_add(low)
+}
+
+/// What one to eight digits say; all are looked at at once, each in its byte of a word.
+#[inline(always)]
+fn digits(bytes: &[u8]) -> Option<u64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    let length = bytes.len();
+    let word = match (bytes.first_chunk(), bytes.last_chunk()) {
+        // Both halves may have the same digits in the middle.
+        (Some(first), Some(last)) => four(first) | four(last) << (8 * (length - 4)),
+        _ => [0, length / 2, length - 1].iter().fold(0, |word, at| word | u64::from(bytes[*at]) << (8 * at)),
+    };
+    let missing = 64 - 8 * length;
+    let word = word << missing | ZEROS & !(u64::MAX << missing);
+    let high_halves = |word: u64| word & 0xf0f0_f0f0_f0f0_f0f0;
+    // Of what begins with a 3, only digits still do so when 6 is added.
+    if high_halves(word) | high_halves(word.wrapping_add(0x0606_0606_0606_0606)) >> 4 != 0x3333_3333_3333_3333
+    {
         return None;
     }
-    let digit = |byte: u8| Some(u64::from(byte.wrapping_sub(b'0'))).filter(|digit| *digit <= 9);
-    // 19 digits always fit.
-    let (first, twentieth) = bytes.split_at(bytes.len().min(19));
-    let mut number: u64 = 0;
-    for byte in first {
-        number = number * 10 + digit(*byte)?;
-    }
-    match twentieth {
-        [] => Some(number),
-        [byte, ..] => number.checked_mul(10)?.checked_add(digit(*byte)?),
-    }
+    let ones = word - ZEROS;
+    let twos = (ones * 10 + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (twos * 100 + (twos >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+}
+
+#[inline(always)]
+fn four(bytes: &[u8; 4]) -> u64 {
+    u64::from(u32::from_le_bytes(*bytes))
 }
 
 /// A text of at most [`MAX_TEXT`] bytes that stands for a longer one: its start and a hash of the whole.
@@ -175,8 +234,29 @@ mod tests {
     fn usual_spellings_of_numbers_are_numbers_and_all_else_is_text() {
         let is_number = |text: &str| matches!(Id::from(text), Id::Integer(_));
         assert_eq!(["0", "11092", "18446744073709551615"].map(is_number), [true; 3]);
+        assert_eq!(Id::from("18446744073709551615"), Id::Integer(u64::MAX));
         let others = ["", "007", "+1", "-1", "18446744073709551616", "99999999999999999999", "1.0", "٣"];
         assert_eq!(others.map(is_number), [false; 8]);
+    }
+
+    #[test]
+    fn a_byte_that_is_no_digit_is_found_at_every_place_of_every_length() {
+        for length in 1..=20 {
+            for at in 0..length {
+                for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
+                    let mut bytes = vec![b'1'; length];
+                    bytes[at] = byte;
+                    assert_eq!(integer(&bytes), None, "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_below_zero_is_written_like_any_other() {
+        for number in [-1, -10, -987, i64::MIN + 1, i64::MIN, 0, 7, i64::MAX] {
+            assert_eq!(NegativeText::new(number).as_str(), number.to_string());
+        }
     }
 
     #[test]
@@ -197,6 +277,13 @@ mod tests {
         #[test]
         fn what_is_read_is_written_the_same(text in "[0-9]{1,21}|-?[0-9]{1,4}|\\PC{0,60}") {
             prop_assert_eq!(Id::from(text.as_str()).to_string(), text);
+        }
+
+        #[test]
+        fn numbers_are_read_as_they_are(number: u64, shift in 0u32..64) {
+            let number = number >> shift;
+            let text = number.to_string();
+            prop_assert_eq!(Id::from(text.as_str()), Id::Integer(number));
         }
     }
 }

@@ -1,27 +1,25 @@
 //! A flat table of counts: open addressing, linear probing, no deletion of single entries.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
+/// What spreads keys that come from outside.
+pub type Spread = FixedState;
+
 /// What a table counts by: a few bytes, compared whole.
 pub trait Key: Copy + Default {
-    /// What is hashed.
-    type Hashed: Hash;
-
-    /// The part that is hashed and tells keys apart.
-    fn hashed(&self) -> Self::Hashed;
+    /// A number by which keys are spread over the slots: nobody outside can tell which keys share its last bits.
+    fn spread(&self, hash: &Spread) -> u64;
 
     /// Whether both are the same key.
     fn same(&self, other: &Self) -> bool;
 }
 
 impl Key for u64 {
-    type Hashed = u64;
-
     #[inline(always)]
-    fn hashed(&self) -> u64 {
-        *self
+    fn spread(&self, hash: &Spread) -> u64 {
+        hash.hash_one(*self)
     }
 
     #[inline(always)]
@@ -42,7 +40,7 @@ struct Slot<K> {
 pub struct Table<K> {
     slots: Vec<Slot<K>>,
     len: usize,
-    hash: FixedState,
+    hash: Spread,
 }
 
 /// The fewest slots of a table that holds anything.
@@ -51,7 +49,7 @@ const FEWEST: usize = 64;
 impl<K: Key> Table<K> {
     /// An empty table, which takes no memory yet. Keys are spread by `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { slots: Vec::new(), len: 0, hash: FixedState::with_seed(seed) }
+        Self { slots: Vec::new(), len: 0, hash: Spread::with_seed(seed) }
     }
 
     /// How many keys are counted.
@@ -94,6 +92,13 @@ impl<K: Key> Table<K> {
         if let Some(at) = self.find(&key) {
             self.slots[at] = Slot { key, count: n };
             self.len += 1;
+        }
+    }
+
+    /// Makes room for so many keys at once, those that are there among them.
+    pub fn reserve(&mut self, keys: usize) {
+        if keys > 0 && slots_for(keys) > self.slots.len() {
+            self.resize(slots_for(keys));
         }
     }
 
@@ -156,7 +161,7 @@ impl<K: Key> Table<K> {
     #[inline(always)]
     fn find(&self, key: &K) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut at = self.hash.hash_one(key.hashed()) as usize & mask;
+        let mut at = key.spread(&self.hash) as usize & mask;
         loop {
             let slot = &self.slots[at];
             if slot.count == 0 || slot.key.same(key) {
