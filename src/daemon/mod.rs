@@ -72,9 +72,17 @@ pub struct Setup {
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
+    /// Another process has the ledger.
+    #[error("{} is in use: another `bellwether aggregate` has the same state directory", .0.display())]
+    InUse(PathBuf),
     /// The ledger cannot be opened.
-    #[error("{0}; another `bellwether aggregate` may use the same state directory")]
-    Ledger(#[from] LedgerError),
+    #[error("cannot use {}: {error}", directory.display())]
+    Ledger {
+        /// Its directory.
+        directory: PathBuf,
+        /// What the system says.
+        error: LedgerError,
+    },
     /// It cannot listen.
     #[error(transparent)]
     Receive(#[from] ReceiveError),

@@ -11,11 +11,15 @@ use crate::daemon::{Daemon, Options, Rules, Setup, wanted};
 use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
 use crate::ops::{Exit, Failure};
+use crate::project::Stamp;
 
 /// How often the project's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
 pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut Output) -> Outcome {
+    // Where to look is known only once it is read; and it has to be looked at before it is read, or a file that changes
+    // in between would never be noticed.
+    let stamp = Session::open(global)?.project.stamp();
     let session = Session::open(global)?;
     let setup = setup(&session)?;
     // Before anyone can know that it runs, so that no signal finds it unprepared.
@@ -40,7 +44,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
         session.name, arguments.agent
     ));
-    let signal = serve(&mut daemon, session, global, speaker, signals).await;
+    let signal = serve(&mut daemon, (session, stamp), global, speaker, signals).await;
     // Receiving and publishing end on threads of their own, which takes a moment where the Agent is away.
     tokio::task::block_in_place(|| daemon.stop()).map_err(failed)?;
     Ok(if signal == 15 { Exit::Terminated } else { Exit::Done })
@@ -49,12 +53,11 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
 async fn serve<E: Future<Output = u8>>(
     daemon: &mut Daemon,
-    mut session: Session,
+    (mut session, mut stamp): (Session, Stamp),
     global: &Global,
     speaker: Speaker,
     signals: Signals<E>,
 ) -> u8 {
-    let mut stamp = session.project.stamp();
     let mut ticks = tokio::time::interval(LOOK);
     let Signals { end, mut hangups } = signals;
     tokio::pin!(end);
