@@ -49,6 +49,8 @@ pub struct Counts {
     texts: Texts,
     hash: TextHash,
     capacity: usize,
+    /// The most bytes of text.
+    text_limit: usize,
     total: u64,
     offset: u64,
     /// The ids that were dropped; none as long as all fit.
@@ -71,10 +73,20 @@ impl Counts {
             texts: Texts::default(),
             hash: TextHash::new(seed),
             capacity: capacity.max(1),
+            text_limit: text_limit(capacity),
             total: 0,
             offset: 0,
             dropped: None,
         }
+    }
+
+    /// The sum of others, with room for every id that they have.
+    pub fn sum<'c>(parts: impl Iterator<Item = &'c Self> + Clone) -> Self {
+        let mut sum = Self::new(parts.clone().map(Self::len).sum());
+        let texts: usize = parts.clone().map(|part| part.texts.0.len()).sum();
+        sum.text_limit = sum.text_limit.max(texts).min(u32::MAX as usize);
+        parts.for_each(|part| sum.merge(part));
+        sum
     }
 
     /// The most memory, in bytes, that counts of this capacity take.
@@ -150,7 +162,7 @@ impl Counts {
             return;
         }
         let text = if let Id::Text(text) = id { text } else { "" };
-        while self.len() >= self.capacity || !self.texts.has_room(text, self.capacity) {
+        while self.len() >= self.capacity || !self.texts.has_room(text, self.text_limit) {
             self.purge();
         }
         match id {
@@ -270,8 +282,8 @@ impl Counts {
 struct Texts(Vec<u8>);
 
 impl Texts {
-    fn has_room(&self, text: &str, capacity: usize) -> bool {
-        self.0.len() + 1 + text.len() <= text_limit(capacity)
+    fn has_room(&self, text: &str, limit: usize) -> bool {
+        self.0.len() + 1 + text.len() <= limit
     }
 
     /// Adds a text of at most [`MAX_TEXT`] bytes and gives its place.

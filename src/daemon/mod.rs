@@ -15,6 +15,7 @@ mod publishing;
 pub mod receive;
 pub mod routes;
 pub mod status;
+mod sums;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! An Agent that is not there yet, goes away, and comes back.
 
 use std::net::UdpSocket;
+use std::time::Instant;
 
 use crate::agent::Agent;
 use crate::process::{Daemon, Project, event};
@@ -64,14 +65,14 @@ fn an_agent_that_stays_away_costs_bounded_memory_and_one_line_in_ten_seconds() {
     let daemon = project.listen(&[&project.socket("unixgram", "daemon.socket")], &nobody);
     let socket = crate::process::datagrams_to(&project.path("daemon.socket"));
     let payload = vec![gauge("open"); 500].join("\n");
-    let before = daemon.memory();
-    for _ in 0..10_000 {
+    let (before, since) = (daemon.memory(), Instant::now());
+    for _ in 0..2_000 {
         socket.send(payload.as_bytes()).unwrap();
     }
     daemon.says("the Agent, which is not there");
     let grown = daemon.memory().zip(before).map(|(now, before)| now.saturating_sub(before));
-    assert!(grown.is_none_or(|bytes| bytes < 32 << 20), "{grown:?} bytes for 70 MB of lines");
+    assert!(grown.is_none_or(|bytes| bytes < 8 << 20), "{grown:?} bytes for 14 MB of lines");
     let said = daemon.stop();
     let lines = said.iter().filter(|line| line.contains("which is not there")).count();
-    assert!(lines <= 3, "{said:#?}");
+    assert!(lines as u64 <= 1 + since.elapsed().as_secs() / 10, "{said:#?}");
 }

@@ -10,6 +10,8 @@ use crate::process::{Project, datagrams_to, event};
 const LIMIT: u64 = 40;
 /// What has its place in every hour: the rule's own series, and those by which the aggregator tells of itself.
 const RESERVED: u64 = 6 + 10 + 8;
+/// Of these, `sustained` is published only after a whole window, and so not here.
+const NOT_YET: u64 = 1;
 
 /// The hour of a published point. The aggregator's own have no time of their own, and so count in every hour.
 fn hour(point: &Point) -> Option<u64> {
@@ -73,7 +75,7 @@ fn the_budget_holds_across_kills_and_restarts() {
     if hours.len() == 1 {
         // What is not known by name has been refused, and the rest of the budget is spent.
         let published = hours.values().next().unwrap().len() as u64;
-        assert_eq!((published, last(&got, "series")), (LIMIT, LIMIT));
+        assert_eq!((published, last(&got, "series")), (LIMIT - NOT_YET, LIMIT - NOT_YET));
         let ids = got.points().iter().filter(|point| point.name.ends_with(".by_id")).count();
         assert!(got.own("refused") > 0 && ids as u64 > LIMIT - RESERVED);
     }
