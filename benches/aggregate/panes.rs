@@ -74,7 +74,10 @@ fn report<T: Copy + Into<Id<'static>>>(ids: &'static [T], runs: usize) -> Vec<Du
     for pane in 1..=rule.panes() as u64 {
         let ended_at = pane * 30;
         let counts = count(ids);
-        window.push(&rule, Pane { ended_at, shared_end: ended_at, seconds: 30.0, counts, instances: 1, sequence: 0 });
+        window.push(
+            &rule,
+            Pane { ended_at, shared_end: ended_at, seconds: 30.0, counts, instances: 1, sequence: 0 },
+        );
     }
     assert_eq!(window.report(&rule).map(|report| report.distinct), Some(IDS as u64));
     repeat(runs, || window.report(&rule))

@@ -57,6 +57,8 @@ pub struct Counts {
     texts: Texts,
     hash: TextHash,
     capacity: usize,
+    /// The most bytes of text.
+    text_limit: usize,
     total: u64,
     offset: u64,
     /// The ids that were dropped; none as long as all fit.
@@ -79,10 +81,20 @@ impl Counts {
             texts: Texts::default(),
             hash: TextHash::of_process(),
             capacity: capacity.max(1),
+            text_limit: text_limit(capacity),
             total: 0,
             offset: 0,
             dropped: None,
         }
+    }
+
+    /// The sum of others, with room for every id that they have.
+    pub fn sum<'c>(parts: impl Iterator<Item = &'c Self> + Clone) -> Self {
+        let mut sum = Self::new(parts.clone().map(Self::len).sum());
+        let texts: usize = parts.clone().map(|part| part.texts.0.len()).sum();
+        sum.text_limit = sum.text_limit.max(texts).min(u32::MAX as usize);
+        parts.for_each(|part| sum.merge(part));
+        sum
     }
 
     /// The most memory, in bytes, that counts of this capacity take.
@@ -186,13 +198,13 @@ impl Counts {
     fn admit_text(&mut self, key: TextKey, text: &str, n: u64) {
         if n > 0 {
             self.make_room(text);
-            let start = self.texts.push(text, text_limit(self.capacity));
+            let start = self.texts.push(text, self.text_limit);
             self.named.insert(TextKey { start, ..key }, n);
         }
     }
 
     fn make_room(&mut self, text: &str) {
-        while self.len() >= self.capacity || !self.texts.has_room(text, self.capacity) {
+        while self.len() >= self.capacity || !self.texts.has_room(text, self.text_limit) {
             self.purge();
         }
     }
@@ -213,7 +225,7 @@ impl Counts {
         self.named.subtract(median, |key| dropped.insert(Id::Text(texts.get(key.start))));
         let mut kept = Texts(Vec::with_capacity(self.texts.0.capacity()));
         for key in self.named.keys_mut() {
-            key.start = kept.push(self.texts.get(key.start), text_limit(self.capacity));
+            key.start = kept.push(self.texts.get(key.start), self.text_limit);
         }
         self.texts = kept;
     }
@@ -304,8 +316,8 @@ impl Counts {
 struct Texts(Vec<u8>);
 
 impl Texts {
-    fn has_room(&self, text: &str, capacity: usize) -> bool {
-        self.0.len() + 1 + text.len() <= text_limit(capacity)
+    fn has_room(&self, text: &str, limit: usize) -> bool {
+        self.0.len() + 1 + text.len() <= limit
     }
 
     /// Adds a text of at most [`MAX_TEXT`] bytes, for which there is room, and gives its place.

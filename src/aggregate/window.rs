@@ -107,8 +107,7 @@ impl Window {
     /// What is to be said at the end of the last pane; none without panes.
     pub fn report(&self, rule: &Rule) -> Option<Report> {
         let last = self.panes.back()?;
-        let mut sum = Counts::new(self.panes.iter().map(|pane| pane.counts.len()).sum());
-        self.panes.iter().for_each(|pane| sum.merge(&pane.counts));
+        let sum = Counts::sum(self.panes.iter().map(|pane| &pane.counts));
         let seconds: f64 = self.panes.iter().map(|pane| pane.seconds).sum();
         let rate = |events: u64, seconds: f64| {
             if seconds > 0.0 { events as f64 / seconds * rule.per.seconds() } else { 0.0 }

@@ -1,5 +1,6 @@
 //! From payloads to counts: lines that a rule counts are counted, all others go on to the Agent as they are.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -9,6 +10,7 @@ use super::forward::Forwarder;
 use super::publishing::Shared;
 use super::receive::Intake;
 use super::routes::{Field, Matched, Routes};
+use super::sums::{Sums, summable};
 use crate::dogstatsd::{Line, Metric, lines, parse};
 
 /// The routes in force. Threads look them up once for each payload.
@@ -38,7 +40,7 @@ pub struct Traffic {
     pub received: AtomicU64,
     /// Lines that a rule has counted.
     pub counted: AtomicU64,
-    /// Lines that went on to the Agent.
+    /// Lines that went on to the Agent, as they were or in a sum.
     pub forwarded: AtomicU64,
     /// Events that came over HTTP.
     pub events: AtomicU64,
@@ -55,6 +57,8 @@ pub struct LineIntake {
     forwarder: Forwarder,
     /// A line that is forwarded without some of its tags.
     stripped: Vec<u8>,
+    /// Such lines that wait for more of the same.
+    sums: Sums,
 }
 
 /// The most events that one line can stand for: beyond this a float does not count any more.
@@ -76,6 +80,7 @@ impl LineIntake {
             traffic: shared.traffic.clone(),
             forwarder,
             stripped: Vec::new(),
+            sums: Sums::default(),
         }
     }
 
@@ -87,7 +92,7 @@ impl LineIntake {
         }
     }
 
-    /// Counts a line if a rule does. What is left of it for the Agent is in `stripped`, if it is not the line itself.
+    /// Counts a line if a rule does. What is left of it then for the Agent is sent or summed.
     fn count(&mut self, line: &[u8]) -> Fate {
         let metric = match parse(line) {
             Ok(Line::Metric(metric)) => metric,
@@ -120,7 +125,12 @@ impl LineIntake {
                 if !has_id {
                     return Fate::Forwarded;
                 }
-                strip(line, &metric, fields, &mut self.stripped);
+                let (summed, value) = summable(line, &metric).unzip();
+                strip(line, summed.clone(), &metric, fields, &mut self.stripped);
+                match summed.zip(value) {
+                    Some((at, value)) => self.sums.add(&self.stripped, at.start, value, &mut self.forwarder),
+                    None => self.forwarder.line(&self.stripped),
+                }
                 Fate::Stripped
             }
         }
@@ -149,18 +159,27 @@ fn events(metric: &Metric<'_>, causes: &Causes) -> Option<u64> {
     Some(sum.min(MOST_EVENTS).round() as u64)
 }
 
-/// Writes a line without the tags that hold ids: they must not become tags in Datadog.
-fn strip(line: &[u8], metric: &Metric<'_>, fields: &[Field], out: &mut Vec<u8>) {
+/// Writes a line without the tags that hold ids, which must not become tags in Datadog, and without its value if that is
+/// summed.
+fn strip(
+    line: &[u8],
+    summed: Option<Range<usize>>,
+    metric: &Metric<'_>,
+    fields: &[Field],
+    out: &mut Vec<u8>,
+) {
     out.clear();
     let tags = metric.tags.text();
     // The tags are a part of the line's own text.
     let start = tags.as_ptr() as usize - line.as_ptr() as usize;
-    let (before, after) = (&line[..start], &line[start + tags.len()..]);
+    let left_out = summed.unwrap_or(0..0);
+    let after = &line[start + tags.len()..];
     let is_id = |text: &str| {
         let key = text.split_once(':').map_or(text, |(key, _)| key);
         fields.iter().any(|field| field.name == key)
     };
-    out.extend_from_slice(before);
+    out.extend_from_slice(&line[..left_out.start]);
+    out.extend_from_slice(&line[left_out.end..start]);
     for (at, text) in metric.tags.texts().filter(|text| !is_id(text)).enumerate() {
         if at > 0 {
             out.push(b',');
@@ -191,7 +210,6 @@ impl Intake for LineIntake {
             start = (at + line.len() + 1).min(payload.len());
             if fate == Fate::Stripped {
                 forwarded += 1;
-                self.forwarder.line(&self.stripped);
             }
         }
         if start < payload.len() {
@@ -208,12 +226,14 @@ impl Intake for LineIntake {
 
     fn idle(&mut self) {
         self.refresh();
+        self.sums.send(&mut self.forwarder);
         self.forwarder.flush(Instant::now());
     }
 }
 
 impl Drop for LineIntake {
     fn drop(&mut self) {
+        self.sums.send(&mut self.forwarder);
         self.forwarder.finish(PATIENCE);
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sled::{Db, IVec};
 
+use super::DaemonError;
 use crate::aggregate::{LedgerError, LedgerStore, Series};
 
 /// A database of its own: the snapshot's belongs to one process at a time, and a daemon never ends.
@@ -18,9 +19,15 @@ impl LedgerFile {
     /// # Errors
     ///
     /// When the disk does not let it, or another process has it open.
-    pub fn open(directory: &Path) -> Result<Self, LedgerError> {
+    pub fn open(directory: &Path) -> Result<Self, DaemonError> {
         let config = sled::Config::new().path(directory).cache_capacity(1 << 20).flush_every_ms(None);
-        config.open().map(Self).map_err(error)
+        config.open().map(Self).map_err(|failed| match failed {
+            // sled has no other sign for it.
+            sled::Error::Io(failed) if failed.to_string().contains("could not acquire lock") => {
+                DaemonError::InUse(directory.to_owned())
+            }
+            other => DaemonError::Ledger { directory: directory.to_owned(), error: error(other) },
+        })
     }
 
     fn forget_before(&self, hour: u64) -> Result<(), LedgerError> {

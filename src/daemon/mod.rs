@@ -15,6 +15,7 @@ mod publishing;
 pub mod receive;
 pub mod routes;
 pub mod status;
+mod sums;
 mod together;
 
 use std::path::PathBuf;
@@ -76,9 +77,17 @@ pub struct Setup {
 /// Why the daemon cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
+    /// Another process has the ledger.
+    #[error("{} is in use: another `bellwether aggregate` has the same state directory", .0.display())]
+    InUse(PathBuf),
     /// The ledger cannot be opened.
-    #[error("{0}; another `bellwether aggregate` may use the same state directory")]
-    Ledger(#[from] LedgerError),
+    #[error("cannot use {}: {error}", directory.display())]
+    Ledger {
+        /// Its directory.
+        directory: PathBuf,
+        /// What the system says.
+        error: LedgerError,
+    },
     /// It cannot listen.
     #[error(transparent)]
     Receive(#[from] ReceiveError),

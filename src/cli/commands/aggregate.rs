@@ -16,11 +16,15 @@ use crate::diag::Severity;
 use crate::event::{EventReader, Limits};
 use crate::fleet::FleetOptions;
 use crate::ops::{Exit, Failure};
+use crate::project::Stamp;
 
 /// How often the project's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
 pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut Output) -> Outcome {
+    // Where to look is known only once it is read; and it has to be looked at before it is read, or a file that changes
+    // in between would never be noticed.
+    let stamp = Session::open(global)?.project.stamp();
     let session = Session::open(global)?;
     let setup = setup(&session)?;
     // Before anyone can know that it runs, so that no signal finds it unprepared.
@@ -60,7 +64,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
         session.name, arguments.agent
     ));
-    let signal = serve(&mut daemon, session, global, speaker, signals).await;
+    let signal = serve(&mut daemon, (session, stamp), global, speaker, signals).await;
     drop(stop);
     // Whoever is connected gets an answer, within the server's own limits.
     let _ = http.await;
@@ -85,12 +89,11 @@ fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Op
 /// Reads the rules anew whenever a file has changed or a SIGHUP comes, until a signal ends it.
 async fn serve<E: Future<Output = u8>>(
     daemon: &mut Daemon,
-    mut session: Session,
+    (mut session, mut stamp): (Session, Stamp),
     global: &Global,
     speaker: Speaker,
     signals: Signals<E>,
 ) -> u8 {
-    let mut stamp = session.project.stamp();
     let mut ticks = tokio::time::interval(LOOK);
     let Signals { end, mut hangups } = signals;
     tokio::pin!(end);
