@@ -126,7 +126,11 @@ impl Publishing {
             self.forwarder.flush(Instant::now());
             self.write_log();
             match orders.recv_timeout(self.wait()) {
-                Ok(Order::Rules(rules)) => self.take_rules(*rules),
+                Ok(Order::Rules(rules)) => {
+                    let said = format!("Read again: rules {}.", rules.rules.len());
+                    self.take_rules(*rules);
+                    (self.shared.say)(&said);
+                }
                 Ok(Order::ReloadFailed(reason)) => self.shared.status.lock().reload_error = Some(reason),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,

@@ -28,7 +28,9 @@ fn series(points: &[Point]) -> BTreeMap<u64, BTreeSet<(String, BTreeSet<String>)
         }
     }
     for own in points.iter().filter(|point| hour(point).is_none()) {
-        hours.values_mut().for_each(|hour| drop(hour.insert(name(own))));
+        for hour in hours.values_mut() {
+            hour.insert(name(own));
+        }
     }
     hours
 }

@@ -112,7 +112,6 @@ async fn serve<E: Future<Output = u8>>(
         stamp = present;
         match Session::open(global).and_then(|fresh| Ok((setup(&fresh)?, fresh))) {
             Ok((setup, fresh)) => {
-                speaker.notice(&format!("Read again: rules {}.", setup.rules.rules.len()));
                 daemon.reload(setup);
                 session = fresh;
             }
