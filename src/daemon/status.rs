@@ -84,8 +84,13 @@ impl Shown {
         for rule in rules {
             let address = rule.address.to_string();
             let shown = former.remove(&address).map(|shown| ShownRule { rule: rule.clone(), ..shown });
-            let fresh =
-                || ShownRule { rule: rule.clone(), report: None, unmerged: false, series: 0, lag_seconds: 0.0 };
+            let fresh = || ShownRule {
+                rule: rule.clone(),
+                report: None,
+                unmerged: false,
+                series: 0,
+                lag_seconds: 0.0,
+            };
             self.rules.insert(address, shown.unwrap_or_else(fresh));
         }
     }

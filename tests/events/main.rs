@@ -1,6 +1,11 @@
 //! Events against schemas: fingerprints and messages of another implementation, and the storefront's events.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test may panic, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may panic, in its helpers too"
+)]
 
 mod canonical;
 mod random;
