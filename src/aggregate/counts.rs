@@ -184,6 +184,11 @@ impl Counts {
         self.texts = kept;
     }
 
+    /// How many ids are counted exactly.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many ids are counted at present.
     pub fn len(&self) -> usize {
         self.integers.len() + self.named.len()

@@ -107,7 +107,8 @@ impl Window {
     /// What is to be said at the end of the last pane; none without panes.
     pub fn report(&self, rule: &Rule) -> Option<Report> {
         let last = self.panes.back()?;
-        let mut sum = Counts::new(self.panes.iter().map(|pane| pane.counts.len()).sum());
+        // Room for what all panes can hold, numbers as well as texts: what fits there fits here.
+        let mut sum = Counts::new(self.panes.iter().map(|pane| pane.counts.capacity()).sum());
         self.panes.iter().for_each(|pane| sum.merge(&pane.counts));
         let seconds: f64 = self.panes.iter().map(|pane| pane.seconds).sum();
         let rate = |events: u64, seconds: f64| {
