@@ -125,13 +125,16 @@ pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut im
         }
         _ => None,
     };
-    for (name, tag) in fixed(rule) {
-        let Some(value) = value(&name, tag.as_deref()) else { continue };
-        let tags = tags(rule, extra, tag);
-        if admission.admit(report.ended_at, u64::MAX, &[Series::new(&name, &tags)]) == [true] {
-            gauges.push(Gauge { name, tags, value });
-        }
-    }
+    let fixed: Vec<Gauge> = fixed(rule)
+        .filter_map(|(name, tag)| {
+            let value = value(&name, tag.as_deref())?;
+            Some(Gauge { name, tags: tags(rule, extra, tag), value })
+        })
+        .collect();
+    // All at once: at the beginning of an hour each call waits for a disk, or for Redis.
+    let wanted: Vec<Series> = fixed.iter().map(|gauge| Series::new(&gauge.name, &gauge.tags)).collect();
+    let admitted = admission.admit(report.ended_at, u64::MAX, &wanted);
+    gauges.extend(fixed.into_iter().zip(admitted).filter(|(_, admitted)| *admitted).map(|(gauge, _)| gauge));
     gauges
 }
 
