@@ -150,11 +150,12 @@ impl Announcements {
     /// The events that a report gives reason for: the top rate crosses the threshold, or another id is at the top.
     /// A change of the id is told once in a window at most.
     pub fn events(&mut self, rule: &Rule, report: &Report) -> Vec<Event> {
-        let Some(first) = report.top.first() else { return Vec::new() };
+        let first = report.top.first();
         let mut events = Vec::new();
         let (field, record, unit) = (&rule.field, event_name(rule), rule.per.as_str());
-        let named = format!("{field} {} of {record}", first.id);
-        let above = rule.threshold.is_some_and(|threshold| first.rate > threshold);
+        let named = first.map(|first| format!("{field} {} of {record}", first.id)).unwrap_or_default();
+        let rate = first.map_or(0.0, |first| first.rate);
+        let above = rule.threshold.is_some_and(|threshold| rate > threshold);
         if above != self.above {
             self.above = above;
             let threshold = number(rule.threshold.unwrap_or_default());
@@ -166,14 +167,14 @@ impl Announcements {
                 ),
             };
             events.push(event(rule, title, shown_as, report));
-        } else if self.top.as_deref() != Some(&first.id)
+        } else if first.is_some_and(|first| self.top.as_deref() != Some(&first.id))
             && (self.top.is_none() || report.ended_at >= self.changed_at + rule.window_seconds)
         {
             let title = format!("{named} has the highest rate");
             events.push(event(rule, title, AlertType::Info, report));
         }
         if !events.is_empty() {
-            self.top = Some(first.id.clone());
+            self.top = first.map(|first| first.id.clone());
             self.changed_at = report.ended_at;
         }
         events
@@ -181,9 +182,10 @@ impl Announcements {
 }
 
 fn event(rule: &Rule, title: String, shown_as: AlertType, report: &Report) -> Event {
-    let mut text = String::new();
+    let seconds = number(report.seconds.round());
+    let mut text = format!("No event in {seconds} s.");
     if let Some(first) = report.top.first() {
-        let (rate, seconds) = (number(first.rate), number(report.seconds.round()));
+        let rate = number(first.rate);
         let (unit, of_first, events) = (rule.per.as_str(), first.events, report.events);
         text = format!("{}: {rate} per {unit}, {of_first} of {events} events in {seconds} s.", first.id);
     }
