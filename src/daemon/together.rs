@@ -99,10 +99,10 @@ impl Together {
     pub fn merge(&mut self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
         let pane = board.newest(rule)?;
         let shared_end = pane.shared_end;
-        let Some(merged) = self.ask(|fleet| fleet.merge(rule, pane, pane.sequence)) else {
-            self.has_gaps = true;
-            return self.alone(rule, board, ledger);
-        };
+        let merged = self.ask(|fleet| fleet.merge(rule, pane, pane.sequence));
+        // A Redis that came back at once may have come back empty.
+        self.has_gaps |= merged.is_none() | self.fleet.may_have_lost();
+        let Some(merged) = merged else { return self.alone(rule, board, ledger) };
         let grace = if merged.is_complete() { Duration::ZERO } else { self.place.grace };
         self.pending.push(Pending { rule: rule.clone(), shared_end, due: Instant::now() + grace });
         if self.has_gaps {

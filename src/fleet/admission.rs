@@ -97,7 +97,10 @@ impl<'f> FleetAdmission<'f> {
             let args = self.arguments(hour, most, open);
             let answer: Vec<i64> = self.fleet.call(deadline, &ADMIT, &keys, &args)?;
             match answer.split_first() {
-                Some((-1, _)) => self.fleet.spend_again(deadline)?,
+                Some((-1, _)) => {
+                    self.fleet.may_have_lost = true;
+                    self.fleet.spend_again(deadline)?;
+                }
                 Some((_, flags)) if flags.len() == open.len() => {
                     return Ok(flags.iter().map(|flag| *flag == 1).collect());
                 }
