@@ -200,6 +200,11 @@ impl Ledger {
         self.refused
     }
 
+    /// Counts series that another ledger, which decides for several processes, has refused this one.
+    pub fn add_refused(&mut self, refused: u64) {
+        self.refused += refused;
+    }
+
     /// The last failure of the store, told once.
     pub fn take_error(&mut self) -> Option<LedgerError> {
         self.error.take()

@@ -140,7 +140,7 @@ impl Together {
             Some(Claim::Done) => self.shown(&one),
             Some(Claim::Yours { state }) => {
                 let told = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
-                self.published(&one, told)
+                self.published(&one, told, ledger)
             }
             None => None,
         };
@@ -180,10 +180,16 @@ impl Together {
         Some(Outcome { publication, is_unmerged: false, turn: None })
     }
 
-    fn published(&mut self, one: &Pending, mut told: Announcements) -> Option<Outcome> {
+    fn published(
+        &mut self,
+        one: &Pending,
+        mut told: Announcements,
+        ledger: &mut Ledger,
+    ) -> Option<Outcome> {
         let window = self.window(one)?;
         let mut admission = self.fleet.admission(self.limit, &self.reserved);
         let publication = Publication::of(&one.rule, &window, &[], Some(&mut told), &mut admission)?;
+        ledger.add_refused(admission.refused());
         if let Some(error) = admission.take_error() {
             self.failed(&error);
         }
