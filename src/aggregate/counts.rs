@@ -157,7 +157,7 @@ impl Counts {
             Id::Integer(number) => self.integers.insert(number, n),
             _ => {
                 let key = self.hash.key(text);
-                let start = self.texts.push(text);
+                let start = self.texts.push(text, self.capacity);
                 self.named.insert(TextKey { start, ..key }, n);
             }
         }
@@ -179,7 +179,7 @@ impl Counts {
         self.named.subtract(median, |key| dropped.insert(Id::Text(texts.get(key.start))));
         let mut kept = Texts::default();
         for key in self.named.keys_mut() {
-            key.start = kept.push(self.texts.get(key.start));
+            key.start = kept.push(self.texts.get(key.start), self.capacity);
         }
         self.texts = kept;
     }
@@ -280,8 +280,14 @@ impl Texts {
     }
 
     /// Adds a text of at most [`MAX_TEXT`] bytes and gives its place.
-    fn push(&mut self, text: &str) -> u32 {
+    fn push(&mut self, text: &str, capacity: usize) -> u32 {
         let start = self.0.len() as u32;
+        let needed = self.0.len() + 1 + text.len();
+        if needed > self.0.capacity() {
+            // Twice as much as before, as any vector, but not more than will ever be used.
+            let room = (2 * self.0.capacity()).min(text_limit(capacity)).max(needed);
+            self.0.reserve_exact(room - self.0.len());
+        }
         self.0.push(text.len() as u8);
         self.0.extend_from_slice(text.as_bytes());
         start
