@@ -74,6 +74,12 @@ fn tag_value(id: &str) -> String {
     if id.is_empty() { "__empty__".to_owned() } else { write::tag_value(id).into_owned() }
 }
 
+/// What Datadog keeps of a tag's value: small letters, and `_` for what it does not know.
+fn kept(value: &str) -> String {
+    let known = |c: &char| c.is_alphanumeric() || "_-:./".contains(*c);
+    value.chars().flat_map(|c| Some(c).filter(known).unwrap_or('_').to_lowercase()).collect()
+}
+
 /// The names and tags of everything that a rule publishes but for its ids, the most important first.
 pub fn reserved<'r>(rule: &'r Rule, extra: &'r [String]) -> impl Iterator<Item = Series> + 'r {
     fixed(rule).map(move |(name, tag)| Series::new(&name, &tags(rule, extra, tag)))
@@ -100,8 +106,8 @@ pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut im
     let by_id = format!("{}.by_id", rule.metric);
     let ranked = &report.top[..report.top.len().min(rule.top as usize)];
     let mut seen = BTreeSet::from([OTHER.to_owned()]);
-    // Ids that differ only in what a tag cannot hold would overwrite each other.
-    let named: Vec<_> = ranked.iter().filter(|ranked| seen.insert(tag_value(&ranked.id))).collect();
+    // Ids that differ only in what Datadog does not keep of a tag would overwrite each other.
+    let named: Vec<_> = ranked.iter().filter(|ranked| seen.insert(kept(&tag_value(&ranked.id)))).collect();
     let id_tags = |id: &str| tags(rule, extra, Some(format!("id:{}", tag_value(id))));
     let wanted: Vec<Series> = named.iter().map(|ranked| Series::new(&by_id, &id_tags(&ranked.id))).collect();
     let admitted = admission.admit(report.ended_at, rule.ids_per_hour, &wanted);
