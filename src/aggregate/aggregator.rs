@@ -1,6 +1,6 @@
 //! The rules that are counted, and when their panes end.
 
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub struct Moment {
 #[derive(Debug, Default)]
 pub struct Aggregator {
     active: Mutex<Vec<Active>>,
+    /// How many panes have ended.
+    ended: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,6 @@ struct Active {
     started: Duration,
     /// Seconds since 1970.
     due: Duration,
-    sequence: u64,
     /// No rule asks for it any more: it goes when nobody can count any more.
     retired: bool,
 }
@@ -98,7 +99,6 @@ impl Aggregator {
                     rule: Arc::new(rule),
                     started: now.elapsed,
                     due: next_multiple(now.unix, pane),
-                    sequence: 0,
                     retired: false,
                 }),
             }
@@ -141,7 +141,8 @@ impl Aggregator {
             let is_last = active.retired && Arc::strong_count(&active.counter) == 1;
             // What the thread that dropped the last handle has counted is seen from here on.
             fence(Ordering::Acquire);
-            closed.push(active.end_pane(now, early));
+            let sequence = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+            closed.push(active.end_pane(now, early, sequence));
             !is_last
         });
         closed
@@ -179,21 +180,20 @@ impl Active {
         self.due.saturating_sub(now.unix).max(shortest).min(longest)
     }
 
-    fn end_pane(&mut self, now: Moment, early: bool) -> Closed {
+    fn end_pane(&mut self, now: Moment, early: bool, sequence: u64) -> Closed {
         let counts = self.counter.take();
         let seconds = now.elapsed.saturating_sub(self.started).as_secs_f64();
         let next = next_multiple(now.unix, self.pane());
         let shared_end = if early { next } else { next.saturating_sub(self.pane()) }.as_secs();
         self.started = now.elapsed;
         self.due = next;
-        self.sequence += 1;
         let pane = Pane {
             ended_at: shared_end.min(now.unix.as_secs()),
             shared_end,
             seconds,
             counts,
             instances: 1,
-            sequence: self.sequence,
+            sequence,
         };
         Closed { rule: self.rule.clone(), pane, counter: Arc::downgrade(&self.counter) }
     }

@@ -59,8 +59,8 @@ pub trait LedgerStore: Send {
 
 /// Says which series may be published.
 pub trait Admission {
-    /// For each of these series of one name, whether it may be published at `unix` seconds; not more of them in an
-    /// hour than `most`, those that are reserved not counted. What is admitted is paid for.
+    /// For each of these series, whether it may be published at `unix` seconds; not more of one name in an hour than
+    /// `most`, those that are reserved not counted. What is admitted is paid for.
     fn admit(&mut self, unix: u64, most: u64, series: &[Series]) -> Vec<bool>;
 }
 
@@ -198,6 +198,11 @@ impl Ledger {
     /// How many times a series was refused since the process began.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Counts series that another ledger, which decides for several processes, has refused this one.
+    pub fn add_refused(&mut self, refused: u64) {
+        self.refused += refused;
     }
 
     /// The last failure of the store, told once.

@@ -74,6 +74,12 @@ fn tag_value(id: &str) -> String {
     if id.is_empty() { "__empty__".to_owned() } else { write::tag_value(id).into_owned() }
 }
 
+/// What Datadog keeps of a tag's value: small letters, and `_` for what it does not know.
+fn kept(value: &str) -> String {
+    let known = |c: &char| c.is_alphanumeric() || "_-:./".contains(*c);
+    value.chars().flat_map(|c| Some(c).filter(known).unwrap_or('_').to_lowercase()).collect()
+}
+
 /// The names and tags of everything that a rule publishes but for its ids, the most important first.
 pub fn reserved<'r>(rule: &'r Rule, extra: &'r [String]) -> impl Iterator<Item = Series> + 'r {
     fixed(rule).map(move |(name, tag)| Series::new(&name, &tags(rule, extra, tag)))
@@ -100,8 +106,8 @@ pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut im
     let by_id = format!("{}.by_id", rule.metric);
     let ranked = &report.top[..report.top.len().min(rule.top as usize)];
     let mut seen = BTreeSet::from([OTHER.to_owned()]);
-    // Ids that differ only in what a tag cannot hold would overwrite each other.
-    let named: Vec<_> = ranked.iter().filter(|ranked| seen.insert(tag_value(&ranked.id))).collect();
+    // Ids that differ only in what Datadog does not keep of a tag would overwrite each other.
+    let named: Vec<_> = ranked.iter().filter(|ranked| seen.insert(kept(&tag_value(&ranked.id)))).collect();
     let id_tags = |id: &str| tags(rule, extra, Some(format!("id:{}", tag_value(id))));
     let wanted: Vec<Series> = named.iter().map(|ranked| Series::new(&by_id, &id_tags(&ranked.id))).collect();
     let admitted = admission.admit(report.ended_at, rule.ids_per_hour, &wanted);
@@ -125,13 +131,16 @@ pub fn gauges(rule: &Rule, report: &Report, extra: &[String], admission: &mut im
         }
         _ => None,
     };
-    for (name, tag) in fixed(rule) {
-        let Some(value) = value(&name, tag.as_deref()) else { continue };
-        let tags = tags(rule, extra, tag);
-        if admission.admit(report.ended_at, u64::MAX, &[Series::new(&name, &tags)]) == [true] {
-            gauges.push(Gauge { name, tags, value });
-        }
-    }
+    let fixed: Vec<Gauge> = fixed(rule)
+        .filter_map(|(name, tag)| {
+            let value = value(&name, tag.as_deref())?;
+            Some(Gauge { name, tags: tags(rule, extra, tag), value })
+        })
+        .collect();
+    // All at once: at the beginning of an hour each call waits for a disk, or for Redis.
+    let wanted: Vec<Series> = fixed.iter().map(|gauge| Series::new(&gauge.name, &gauge.tags)).collect();
+    let admitted = admission.admit(report.ended_at, u64::MAX, &wanted);
+    gauges.extend(fixed.into_iter().zip(admitted).filter(|(_, admitted)| *admitted).map(|(gauge, _)| gauge));
     gauges
 }
 
@@ -147,11 +156,12 @@ impl Announcements {
     /// The events that a report gives reason for: the top rate crosses the threshold, or another id is at the top.
     /// A change of the id is told once in a window at most.
     pub fn events(&mut self, rule: &Rule, report: &Report) -> Vec<Event> {
-        let Some(first) = report.top.first() else { return Vec::new() };
+        let first = report.top.first();
         let mut events = Vec::new();
         let (field, record, unit) = (&rule.field, event_name(rule), rule.per.as_str());
-        let named = format!("{field} {} of {record}", first.id);
-        let above = rule.threshold.is_some_and(|threshold| first.rate > threshold);
+        let named = first.map(|first| format!("{field} {} of {record}", first.id)).unwrap_or_default();
+        let rate = first.map_or(0.0, |first| first.rate);
+        let above = rule.threshold.is_some_and(|threshold| rate > threshold);
         if above != self.above {
             self.above = above;
             let threshold = number(rule.threshold.unwrap_or_default());
@@ -163,14 +173,14 @@ impl Announcements {
                 ),
             };
             events.push(event(rule, title, shown_as, report));
-        } else if self.top.as_deref() != Some(&first.id)
+        } else if first.is_some_and(|first| self.top.as_deref() != Some(&first.id))
             && (self.top.is_none() || report.ended_at >= self.changed_at + rule.window_seconds)
         {
             let title = format!("{named} has the highest rate");
             events.push(event(rule, title, AlertType::Info, report));
         }
         if !events.is_empty() {
-            self.top = Some(first.id.clone());
+            self.top = first.map(|first| first.id.clone());
             self.changed_at = report.ended_at;
         }
         events
@@ -178,9 +188,10 @@ impl Announcements {
 }
 
 fn event(rule: &Rule, title: String, shown_as: AlertType, report: &Report) -> Event {
-    let mut text = String::new();
+    let seconds = number(report.seconds.round());
+    let mut text = format!("No event in {seconds} s.");
     if let Some(first) = report.top.first() {
-        let (rate, seconds) = (number(first.rate), number(report.seconds.round()));
+        let rate = number(first.rate);
         let (unit, of_first, events) = (rule.per.as_str(), first.events, report.events);
         text = format!("{}: {rate} per {unit}, {of_first} of {events} events in {seconds} s.", first.id);
     }

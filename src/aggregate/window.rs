@@ -23,7 +23,7 @@ pub struct Pane {
     pub counts: Counts,
     /// How many instances have counted.
     pub instances: u32,
-    /// Another number for each pane of a rule that this process has ended.
+    /// Another number for each pane that this process has ended.
     pub sequence: u64,
 }
 

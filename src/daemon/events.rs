@@ -1,5 +1,6 @@
 //! Events over HTTP: checked against their schema, counted by their ids, and told to the Agent without them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -44,9 +45,11 @@ impl Schemas {
     }
 }
 
-/// The fields whose values are counted, in the order in which an [`EventReader`] of these rules has to be asked.
+/// The fields whose values are counted, each once, in the order in which an [`EventReader`] of these rules has to be
+/// asked.
 pub fn wanted(rules: &Rules) -> Vec<(String, String)> {
-    rules.rules.iter().map(|rule| (rule.record.clone(), rule.field.clone())).collect()
+    let fields = rules.rules.iter().map(|rule| (rule.record.clone(), rule.field.clone()));
+    fields.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Collector {
@@ -93,12 +96,14 @@ impl EventSink for Collector {
         let routes = self.routes.get();
         let count = |found: Wanted<'_>| {
             let Some((record, field)) = schemas.wanted.get(found.field) else { return };
-            let Some(field) = routes.record(record).iter().find(|known| known.name == *field) else { return };
-            match found.id {
-                event::Id::Integer(number) => field.handle.mark(number),
-                event::Id::Text(text) if text.is_empty() => {}
-                event::Id::Text(text) => field.handle.mark(Id::from(text.as_ref())),
-            }
+            let id = match &found.id {
+                event::Id::Integer(number) => Id::from(*number),
+                event::Id::Text(text) if text.is_empty() => return,
+                event::Id::Text(text) => Id::from(text.as_ref()),
+            };
+            // Several rules may count one field.
+            let fields = routes.record(record).iter().filter(|known| known.name == *field);
+            fields.for_each(|field| field.handle.mark(id));
         };
         let read = match encoding {
             Encoding::Json => schemas.reader.json(record, body, count),

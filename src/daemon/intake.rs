@@ -114,11 +114,11 @@ impl LineIntake {
                 Fate::Taken
             }
             Matched::Event(fields) => {
-                let Some(n) = events(&metric, &self.causes) else { return Fate::Forwarded };
                 let mut has_id = false;
+                let n = events(&metric, &self.causes);
                 for field in fields {
                     if let Some(id) = metric.tags.get(&field.name).filter(|id| !id.is_empty()) {
-                        field.handle.add(id, n);
+                        field.handle.add(id, n.unwrap_or_default());
                         has_id = true;
                     }
                 }

@@ -95,6 +95,8 @@ pub struct Publishing {
     forwarder: Forwarder,
     log: CauseLog,
     together: Option<Together>,
+    /// The longest time from the end of a pane until it was published, since that was last told.
+    lag: f64,
 }
 
 /// How long the thread sleeps at most, so that the log and the forwarder have their turn.
@@ -113,7 +115,7 @@ impl Publishing {
         together: Option<Together>,
     ) -> Self {
         let (board, log) = (Board::default(), CauseLog::default());
-        Self { shared, board, ledger, own, forwarder, log, together }
+        Self { shared, board, ledger, own, forwarder, log, together, lag: 0.0 }
     }
 
     /// Ends panes when they are due, until it is told to stop.
@@ -177,7 +179,6 @@ impl Publishing {
         if let Some(together) = &mut self.together {
             outcomes.extend(together.due(&mut self.board, &mut self.ledger));
         }
-        let mut lag: f64 = 0.0;
         for outcome in outcomes {
             self.send(outcome.publication.lines());
             if let Some(together) = &mut self.together {
@@ -186,7 +187,7 @@ impl Publishing {
             let ended_at = outcome.publication.report.ended_at as f64;
             let late = (self.shared.clock.now().unix.as_secs_f64() - ended_at).max(0.0);
             self.show(&outcome, late);
-            lag = lag.max(late);
+            self.lag = self.lag.max(late);
         }
         if let Some(error) = self.ledger.take_error() {
             self.shared.causes.add_text(Cause::LedgerFailed, error.0.as_bytes());
@@ -194,6 +195,8 @@ impl Publishing {
         if has_ended {
             let Shared { clock, traffic, causes, .. } = &self.shared;
             let unix = clock.now().unix.as_secs();
+            // Panes that are merged are published a while after others have ended.
+            let lag = std::mem::take(&mut self.lag);
             let own = self.own.lines(unix, &mut self.ledger, traffic, causes, lag);
             self.send(own.into_iter());
         }

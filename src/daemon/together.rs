@@ -99,10 +99,10 @@ impl Together {
     pub fn merge(&mut self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
         let pane = board.newest(rule)?;
         let shared_end = pane.shared_end;
-        let Some(merged) = self.ask(|fleet| fleet.merge(rule, pane, pane.sequence)) else {
-            self.has_gaps = true;
-            return self.alone(rule, board, ledger);
-        };
+        let merged = self.ask(|fleet| fleet.merge(rule, pane, pane.sequence));
+        // A Redis that came back at once may have come back empty.
+        self.has_gaps |= merged.is_none() | self.fleet.may_have_lost();
+        let Some(merged) = merged else { return self.alone(rule, board, ledger) };
         let grace = if merged.is_complete() { Duration::ZERO } else { self.place.grace };
         self.pending.push(Pending { rule: rule.clone(), shared_end, due: Instant::now() + grace });
         if self.has_gaps {
@@ -140,7 +140,7 @@ impl Together {
             Some(Claim::Done) => self.shown(&one),
             Some(Claim::Yours { state }) => {
                 let told = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
-                self.published(&one, told)
+                self.published(&one, told, ledger)
             }
             None => None,
         };
@@ -180,10 +180,11 @@ impl Together {
         Some(Outcome { publication, is_unmerged: false, turn: None })
     }
 
-    fn published(&mut self, one: &Pending, mut told: Announcements) -> Option<Outcome> {
+    fn published(&mut self, one: &Pending, mut told: Announcements, ledger: &mut Ledger) -> Option<Outcome> {
         let window = self.window(one)?;
         let mut admission = self.fleet.admission(self.limit, &self.reserved);
         let publication = Publication::of(&one.rule, &window, &[], Some(&mut told), &mut admission)?;
+        ledger.add_refused(admission.refused());
         if let Some(error) = admission.take_error() {
             self.failed(&error);
         }

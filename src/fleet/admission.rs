@@ -32,8 +32,13 @@ pub(super) struct Spent {
 impl Spent {
     fn insert(&mut self, hour: u64, series: Series, is_reserved: bool) {
         self.hours.entry(hour).or_default().insert(series, is_reserved);
-        while self.hours.len() > HOURS {
-            self.hours.pop_first();
+        // A clock may have been ahead: the hours that were next to this one stay, and not the latest.
+        let farthest =
+            |hours: &BTreeMap<u64, _>| hours.keys().copied().max_by_key(|other| other.abs_diff(hour));
+        while self.hours.len() > HOURS
+            && let Some(other) = farthest(&self.hours)
+        {
+            self.hours.remove(&other);
         }
     }
 
@@ -97,7 +102,10 @@ impl<'f> FleetAdmission<'f> {
             let args = self.arguments(hour, most, open);
             let answer: Vec<i64> = self.fleet.call(deadline, &ADMIT, &keys, &args)?;
             match answer.split_first() {
-                Some((-1, _)) => self.fleet.spend_again(deadline)?,
+                Some((-1, _)) => {
+                    self.fleet.may_have_lost = true;
+                    self.fleet.spend_again(deadline)?;
+                }
                 Some((_, flags)) if flags.len() == open.len() => {
                     return Ok(flags.iter().map(|flag| *flag == 1).collect());
                 }
@@ -191,5 +199,19 @@ impl Fleet {
         }
         self.untold = false;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_for_hours_does_not_hide_the_present_one() {
+        let (mut spent, series) = (Spent::default(), Series::new("m", &[]));
+        for hour in [100, 500, 501, 502, 100] {
+            spent.insert(hour, series.clone(), true);
+            assert!(spent.contains(hour, &series) && spent.hours.len() <= HOURS, "{hour}");
+        }
     }
 }

@@ -146,6 +146,8 @@ pub struct Fleet {
     spent: Spent,
     /// Whether there are published series of which Redis was not told.
     untold: bool,
+    /// Whether Redis may have lost panes since this was last asked.
+    may_have_lost: bool,
 }
 
 impl Fleet {
@@ -160,7 +162,7 @@ impl Fleet {
         let link = Link::new(&options.url)?;
         let run = format!("{:016x}", std::hash::RandomState::new().hash_one(std::process::id()));
         let (cache, spent) = (Cache::default(), Spent::default());
-        Ok(Self { options, link, run, cache, spent, untold: false })
+        Ok(Self { options, link, run, cache, spent, untold: false, may_have_lost: false })
     }
 
     /// Where Redis is, without user and password.
@@ -256,6 +258,12 @@ impl Fleet {
         Ok(self.cache.panes(&of_rule, rule, &ends))
     }
 
+    /// Whether Redis may have lost panes since this was last asked: it was connected anew, without an error if it was
+    /// away for a moment only, or has forgotten what was published. The last panes are to be merged once more then.
+    pub fn may_have_lost(&mut self) -> bool {
+        std::mem::take(&mut self.may_have_lost)
+    }
+
     fn deadline(&self) -> Deadline {
         Deadline::after(self.options.timeout)
     }
@@ -321,6 +329,7 @@ impl Fleet {
         // A Redis that went away may have come back empty.
         if !self.link.is_open() || self.untold {
             self.untold = true;
+            self.may_have_lost |= !self.link.is_open();
             self.link.open(deadline)?;
             self.spend(deadline)?;
         }

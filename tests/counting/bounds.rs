@@ -112,3 +112,15 @@ fn a_number_above_all_numbers_is_counted_to_the_end_of_counting() {
     counts.add(Id::Integer(1), u64::MAX);
     assert_eq!((counts.get(Id::Integer(1)), counts.total()), (u64::MAX, u64::MAX));
 }
+
+#[test]
+fn counts_of_numbers_and_texts_take_no_more_memory_than_is_said() {
+    const CAPACITY: u64 = 65_536;
+    let mut counts = Counts::new(CAPACITY as usize);
+    (0..CAPACITY).for_each(|id| counts.add(Id::Integer(id), 1));
+    counts.add(Id::Text("a"), 100);
+    (1..CAPACITY).for_each(|id| counts.add(Id::Guid(u128::from(id) << 64 | 7), 100));
+    assert_eq!(counts.len() as u64, CAPACITY);
+    let (taken, most) = (counts.bytes(), Counts::most_bytes(CAPACITY as usize));
+    assert!(taken <= most, "{taken} of {most}");
+}

@@ -17,6 +17,8 @@ struct DiskState {
     hours: BTreeMap<u64, Vec<Series>>,
     full: bool,
     unreadable: bool,
+    /// How many times something was kept.
+    kept: u64,
 }
 
 impl LedgerStore for Disk {
@@ -33,6 +35,7 @@ impl LedgerStore for Disk {
         if state.full {
             return Err(LedgerError("full".into()));
         }
+        state.kept += 1;
         state.hours.entry(hour).or_default().extend(series.iter().map(|series| (*series).clone()));
         Ok(())
     }
@@ -145,4 +148,21 @@ fn what_cannot_be_kept_is_not_published_and_what_cannot_be_read_counts_as_spent(
     assert_eq!(ledger.admit(3600, 9, &[series(1), fixed[1].clone()]), [false, true]);
     *disk.0.lock().unwrap() = DiskState::default();
     assert_eq!(ledger.admit(7200, 9, &[series(1)]), [true]);
+}
+
+#[test]
+fn a_publication_waits_for_the_disk_twice_an_hour_at_most() {
+    let rule = rule();
+    let disk = Disk::default();
+    let mut ledger = ledger(500, &rule, &disk);
+    let aggregator = Aggregator::new([rule.clone()], at(0.0));
+    aggregator.handle(&rule.metric).unwrap().mark("a");
+    let mut window = Window::default();
+    window.push(&rule, aggregator.close_due(at(30.0)).pop().unwrap().into_parts().1);
+    let report = window.report(&rule).unwrap();
+    // All but `sustained`, with one id.
+    assert_eq!(gauges(&rule, &report, &[], &mut ledger).len() as u64, Rule::series(10, 0));
+    assert_eq!(disk.0.lock().unwrap().kept, 2, "the ids, then all else");
+    gauges(&rule, &report, &[], &mut ledger);
+    assert_eq!(disk.0.lock().unwrap().kept, 2);
 }

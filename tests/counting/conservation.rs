@@ -93,6 +93,16 @@ fn a_rule_that_changes_what_it_publishes_goes_on_with_what_it_has_counted() {
 }
 
 #[test]
+fn panes_of_a_rule_that_was_changed_have_other_numbers_than_those_before() {
+    // Instances merge each pane under its number: two with the same would count once.
+    let aggregator = Aggregator::new([rule()], at(0.0));
+    aggregator.set_rules([Rule { capacity: 2_048, ..rule() }], at(5.0));
+    let closed = aggregator.close_due(at(30.0));
+    assert_eq!((closed.len(), closed[0].pane.shared_end), (2, closed[1].pane.shared_end));
+    assert_ne!(closed[0].pane.sequence, closed[1].pane.sequence);
+}
+
+#[test]
 fn a_pane_that_began_just_before_its_end_goes_on_to_the_next() {
     let aggregator = Aggregator::new([rule()], at(25.0));
     let handle = aggregator.handle(&rule().metric).unwrap();

@@ -107,10 +107,12 @@ fn events_tell_crossings_at_once_and_changes_once_in_a_window() {
         0..10 => vec![("a", 10), ("b", 5)],
         10..20 => vec![(["x", "y"][pane % 2], 100)],
         20..30 => vec![("b", 400)],
-        _ => vec![("b", 1)],
+        30..42 => vec![("b", 1)],
+        42..43 => vec![("b", 400)],
+        _ => vec![],
     };
     let mut announcements = Announcements::default();
-    let told: Vec<(usize, String)> = run(&rule, 42, marks)
+    let told: Vec<(usize, String)> = run(&rule, 60, marks)
         .iter()
         .enumerate()
         .flat_map(|(pane, report)| {
@@ -126,6 +128,8 @@ fn events_tell_crossings_at_once_and_changes_once_in_a_window() {
             (14, "experimentId x of ExposureEvent is above 3000 per hour"),
             (24, "experimentId b of ExposureEvent has the highest rate"),
             (39, "No experimentId of ExposureEvent is above 3000 per hour any longer"),
+            (42, "experimentId b of ExposureEvent is above 3000 per hour"),
+            (52, "No experimentId of ExposureEvent is above 3000 per hour any longer"),
         ]
     );
 }

@@ -7,3 +7,4 @@ mod budget;
 mod conservation;
 mod flips;
 mod support;
+mod windows;

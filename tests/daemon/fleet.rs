@@ -180,3 +180,14 @@ fn never_more(got: &Got, most: &[(&str, u64)]) {
         }
     }
 }
+
+#[test]
+fn what_the_budget_of_all_refuses_is_told() {
+    if !is_installed() {
+        return;
+    }
+    // A Redis that is used for the first time admits no id by name yet.
+    let fleet = Fleet::new(500);
+    fleet.send(0, "known", 10);
+    fleet.agent.until("something was refused", |got| (got.own("refused") > 0).then_some(()));
+}

@@ -10,6 +10,7 @@ mod budget;
 mod clients;
 mod fleet;
 mod hostile;
+mod ids;
 mod process;
 #[path = "../fleet/server.rs"]
 mod redis_server;

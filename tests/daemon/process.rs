@@ -76,6 +76,11 @@ impl Project {
         self.listen(&["udp://127.0.0.1:0"], agent)
     }
 
+    /// The daemon on one UDP port, with the address of its page behind that.
+    pub fn serve(&self, agent: &str) -> Daemon {
+        Daemon::new(self.command(&["udp://127.0.0.1:0"], agent), 2)
+    }
+
     /// The daemon on these addresses.
     pub fn listen(&self, addresses: &[&str], agent: &str) -> Daemon {
         Daemon::new(self.command(addresses, agent), addresses.len())

@@ -72,7 +72,9 @@ fn a_connection_that_was_closed_meanwhile_is_opened_again_unnoticed() {
     server.ask(redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").to_owned()).unwrap();
     assert!(!fleet.merge(&rule(), &pane(END, []), 1).unwrap().is_new);
     server.restart();
+    assert!(fleet.may_have_lost() && !fleet.may_have_lost(), "told once for the first connection");
     assert!(fleet.merge(&rule(), &pane(END, []), 1).unwrap().is_new, "it came back empty");
+    assert!(fleet.may_have_lost(), "although no call has failed");
 }
 
 #[test]
