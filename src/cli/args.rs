@@ -151,15 +151,15 @@ pub struct AggregateArguments {
     /// Listen for DogStatsD here: udp://HOST:PORT, unixgram:///PATH or unixstream:///PATH; may be repeated
     #[arg(long, value_name = "URL", default_value = "udp://127.0.0.1:8125")]
     pub listen: Vec<DogStatsdAddress>,
-    /// Send everything to the Agent here
+    /// Send the gauges and all other lines here, to the Agent
     #[arg(long, value_name = "URL", default_value = "udp://127.0.0.1:8126")]
     pub agent: DogStatsdAddress,
     /// Serve the page, its API and `POST /events/RECORD` here
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8127")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8127")]
     pub http: SocketAddr,
     /// Threads that receive from each UDP address
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: u16,
     /// Merge with other instances through this Redis or Valkey
     #[arg(long, value_name = "URL", env = "BELLWETHER_REDIS_URL", hide_env_values = true)]
     pub redis: Option<RedisUrl>,
@@ -167,7 +167,7 @@ pub struct AggregateArguments {
     #[arg(long, value_name = "NAME", requires = "redis")]
     pub instance: Option<String>,
     /// How many instances there are at most
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "redis")]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "redis", value_parser = clap::value_parser!(u32).range(1..))]
     pub instances: u32,
     /// How long to wait for the panes of other instances
     #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "redis")]

@@ -108,13 +108,18 @@ impl Causes {
 
     /// Counts one more, and keeps the start of its text for the log if there is none yet.
     pub fn add_text(&self, cause: Cause, text: &[u8]) {
-        const EXAMPLE_BYTES: usize = 120;
+        // The longest message of Redis that says what to do.
+        const EXAMPLE_BYTES: usize = 240;
         self.add(cause, 1);
         // Whoever holds the lock brings or takes an example; nobody waits for that.
         if let Ok(mut example) = self.0[cause as usize].example.try_lock()
             && example.is_none()
         {
-            *example = Some(text[..text.len().min(EXAMPLE_BYTES)].to_vec());
+            let mut start = text[..text.len().min(EXAMPLE_BYTES)].to_vec();
+            if start.len() < text.len() {
+                start.extend("…".bytes());
+            }
+            *example = Some(start);
         }
     }
 
@@ -164,8 +169,10 @@ impl CauseLog {
             let lost = count - logged.count;
             let mut line = format!("{}: {lost} ({count} since the start)", cause.text());
             if let Some(example) = causes.take_example(cause) {
-                // Writing into a String cannot fail.
-                let _ = write!(line, ", such as `{}`", clean_line(&String::from_utf8_lossy(&example)));
+                let example = String::from_utf8_lossy(&example);
+                // A message has its own marks. Writing into a String cannot fail.
+                let mark = if example.contains('`') { "" } else { "`" };
+                let _ = write!(line, ", such as {mark}{}{mark}", clean_line(&example));
             }
             *logged = Logged { count, at: Some(now) };
             say(&line);
@@ -226,7 +233,7 @@ mod tests {
         let (causes, mut log) = (Causes::default(), CauseLog::default());
         causes.add_text(Cause::NotUtf8, &[b"\x1b[31m\xff\n".as_slice(), &[b'x'; 10_000]].concat());
         let line = said(&mut log, &causes, Instant::now()).concat();
-        assert!(line.len() < 300 && !line.contains(char::is_control), "{line:?}");
+        assert!(line.len() < 400 && line.ends_with("x…`") && !line.contains(char::is_control), "{line:?}");
         assert!(line.contains("\\u{1b}[31m\u{fffd}\u{23ce}xxx"), "{line}");
     }
 }

@@ -17,6 +17,7 @@ use crate::event::{EventReader, Limits};
 use crate::fleet::FleetOptions;
 use crate::ops::{Exit, Failure};
 use crate::project::Stamp;
+use crate::render::count;
 
 /// How often the project's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -33,10 +34,11 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
     let options = Options {
         listen: arguments.listen.clone(),
         agent: arguments.agent.clone(),
-        threads: arguments.threads,
+        threads: usize::from(arguments.threads),
         ledger: session.project.state_directory().join("aggregate").join(&session.name),
         fleet: fleet(arguments, &session.name, &setup),
     };
+    let place = options.fleet.as_ref().map(|(_, place)| place.clone());
     let rules = setup.rules.rules.len();
     let speaker = output.speaker();
     let say = Arc::new(move |line: &str| speaker.notice(line));
@@ -59,10 +61,17 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         let _ = stopped.await;
     };
     let http = tokio::spawn(Http::new(listener, daemon.site()).serve(until));
-    let from = if rules == 1 { "rule" } else { "rules" };
+    if let Some(place) = place {
+        output.notice(&format!(
+            "Merging panes through Redis as `{}`, one of at most {}.",
+            place.instance, place.instances
+        ));
+    }
     output.notice(&format!(
-        "Counting by {rules} {from} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
-        session.name, arguments.agent
+        "Counting by {} of {}; all else goes to {}. Ctrl-C publishes the last pane and ends.",
+        count(rules, "rule"),
+        session.name,
+        arguments.agent
     ));
     let signal = serve(&mut daemon, (session, stamp), global, speaker, signals).await;
     drop(stop);

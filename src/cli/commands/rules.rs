@@ -21,9 +21,10 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
     for rule in &set.rules {
         text.push_str(&format!("{}\n", rule.address));
         text.push_str(&format!("    counts     {} by {}\n", rule.record, rule.field));
-        text.push_str(&format!("    publishes  {}, the highest rate per {}", rule.metric, rule.per.as_str()));
+        text.push_str(&format!("    publishes  {}\n", rule.metric));
         text.push_str(&format!(
-            ", over {} every {}\n",
+            "    rates      per {}, over {} every {}\n",
+            rule.per.as_str(),
             duration_text(rule.window_seconds),
             duration_text(rule.pane_seconds)
         ));

@@ -56,7 +56,7 @@ impl Default for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// An address that cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}; choose another address with --listen")]
     Listen {
         /// The address.
         address: Address,
