@@ -17,7 +17,7 @@ pub const SENDER: usize = 1;
 const IDS: usize = 100_000;
 const DATAGRAM: usize = 1_432;
 /// Datagrams of one call.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 const DURATION: Duration = Duration::from_millis(1_500);
 
 /// Keeps this thread, and what it starts, on one core.
@@ -79,8 +79,9 @@ impl Load {
     pub fn new(address: SocketAddr, process: u32, line: fn(&str) -> String) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(address).unwrap();
-        let lines: Vec<String> =
-            (0..IDS).map(|id| line(&format!("{:019x}", (id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))).collect();
+        let lines: Vec<String> = (0..IDS)
+            .map(|id| line(&format!("{:019x}", (id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))))
+            .collect();
         let lines_each = DATAGRAM / (lines[0].len() + 1);
         let payloads = lines.chunks_exact(lines_each).map(|lines| lines.join("\n").into_bytes()).collect();
         Self { socket, port: address.port(), process, payloads, lines_each: lines_each as u64, next: 0 }

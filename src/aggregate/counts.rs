@@ -107,6 +107,45 @@ impl Counts {
         self.raise(id, n);
     }
 
+    /// Counts the events of many ids. Where their counts stand is read for some of them before any is raised, so that
+    /// the processor fetches all these places at the same time: in a large table each is far away.
+    pub fn add_all<'i>(&mut self, events: impl Iterator<Item = (Id<'i>, u64)>) {
+        const TOGETHER: usize = 32;
+        let mut events = events.peekable();
+        while events.peek().is_some() {
+            let mut ready = [(Id::Integer(0), 0, TextKey::default()); TOGETHER];
+            let mut count = 0;
+            for (place, (id, n)) in ready.iter_mut().zip(events.by_ref()) {
+                let key = if let Id::Text(text) = id { self.hash.key(text) } else { TextKey::default() };
+                *place = (id, n, key);
+                count += 1;
+            }
+            let ready = &ready[..count];
+            for (id, _, key) in ready {
+                match id {
+                    Id::Integer(number) => self.integers.touch(number),
+                    _ => self.named.touch(key),
+                }
+            }
+            for (id, n, key) in ready {
+                self.add_ready(*id, *n, *key);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add_ready(&mut self, id: Id<'_>, n: u64, key: TextKey) {
+        match id {
+            Id::Text(text) if text.len() <= MAX_TEXT => {
+                self.total = self.total.saturating_add(n);
+                if !self.named.raise(key, n) {
+                    self.admit(id, n);
+                }
+            }
+            _ => self.add(id, n),
+        }
+    }
+
     /// Counts what the other one has counted.
     pub fn merge(&mut self, other: &Self) {
         for (id, n) in other.iter() {
@@ -326,5 +365,37 @@ impl TextHash {
             hasher.finish()
         });
         TextKey { high, low: low as u32, start: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn many_at_once_are_what_they_are_one_by_one(
+            events in prop::collection::vec(("[0-9]{1,2}|-[0-9]|[a-c]{0,2}|x{170,190}", 0_u64..4), 0..200),
+            capacity in 1_usize..40,
+        ) {
+            let (mut one_by_one, mut at_once) = (Counts::new(capacity), Counts::new(capacity));
+            let ids = events.iter().map(|(text, n)| (Id::from(text.as_str()), *n));
+            ids.clone().for_each(|(id, n)| one_by_one.add(id, n));
+            at_once.add_all(ids);
+            prop_assert_eq!(at_once.top(100), one_by_one.top(100));
+            let known = |counts: &Counts| (counts.total(), counts.offset(), counts.len());
+            prop_assert_eq!(known(&at_once), known(&one_by_one));
+        }
+    }
+
+    #[test]
+    fn a_sum_has_room_for_all_that_its_parts_have() {
+        let mut part = Counts::new(1_000);
+        let long = |n: u32| format!("{n:0150}");
+        (0..3).for_each(|n| part.add(Id::from(long(n).as_str()), 1));
+        let sum = Counts::sum([&part, &part].into_iter());
+        assert_eq!((sum.len(), sum.total(), sum.offset()), (3, 6, 0));
     }
 }

@@ -88,7 +88,8 @@ fn what_finds_no_room_is_part_of_the_others_and_nothing_is_lost() {
     let daemon = project.listen(&[&project.socket("unixgram", "daemon.socket")], &agent.url);
     let socket = datagrams_to(&project.path("daemon.socket"));
     for id in 0..2_000 {
-        let line = event(&format!("id-{id}")).replace(":1|c", &format!(":{}|c", 1 + u32::from(id == 0) * 999));
+        let line =
+            event(&format!("id-{id}")).replace(":1|c", &format!(":{}|c", 1 + u32::from(id == 0) * 999));
         socket.send(line.as_bytes()).unwrap();
     }
     daemon.stop();

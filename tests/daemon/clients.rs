@@ -85,7 +85,9 @@ impl Way {
 /// A line's events if it is the pipeline's count.
 fn events_of(line: &[u8]) -> Option<u64> {
     match parse(line) {
-        Ok(Line::Metric(metric)) if metric.name == "events.received" && metric.tags.get("event") == Some("addtocartevent") => {
+        Ok(Line::Metric(metric))
+            if metric.name == "events.received" && metric.tags.get("event") == Some("addtocartevent") =>
+        {
             Some((metric.numbers().sum::<f64>() * metric.weight()).round() as u64)
         }
         _ => None,
@@ -140,7 +142,11 @@ fn cadence_sends(client: &StatsdClient) {
             if turn % 2 == 0 { count.with_tag_value("even").send() } else { count.send() }
         }
     }
-    client.count_with_tags("events.received", 0).with_tag("event", "unknownevent").with_tag("cartId", "7").send();
+    client
+        .count_with_tags("events.received", 0)
+        .with_tag("event", "unknownevent")
+        .with_tag("cartId", "7")
+        .send();
     client.count_with_tags("checkouts", 5).with_tag("cartId", GUID).with_sampling_rate(0.5).send();
     client.count_with_tags("checkouts", -5).with_container_id("ci-0123").with_timestamp(1_700_000_000).send();
     client.gauge_with_tags("carts.open", 17_u64).with_tag("shop", "ü").send();
@@ -173,7 +179,8 @@ fn cadence_over_a_unix_socket() {
 
 fn exporter_sends(address: &str) {
     let builder = DogStatsDBuilder::default().with_remote_address(address).unwrap();
-    let recorder = builder.with_flush_interval(Duration::from_millis(50)).with_telemetry(true).build().unwrap();
+    let recorder =
+        builder.with_flush_interval(Duration::from_millis(50)).with_telemetry(true).build().unwrap();
     let metadata = Metadata::new("shop", Level::INFO, None);
     let key = |name: &'static str, labels: &[(&'static str, &'static str)]| {
         Key::from_parts(name, labels.iter().map(|(key, value)| Label::new(*key, *value)).collect::<Vec<_>>())

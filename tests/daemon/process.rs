@@ -120,8 +120,9 @@ impl Daemon {
         let said = Arc::new(Mutex::new(Vec::new()));
         let errors = BufReader::new(process.stderr.take().unwrap());
         let heard = Arc::clone(&said);
-        let reader =
-            std::thread::spawn(move || errors.lines().for_each(|line| heard.lock().unwrap().push(line.unwrap())));
+        let reader = std::thread::spawn(move || {
+            errors.lines().for_each(|line| heard.lock().unwrap().push(line.unwrap()))
+        });
         let out = BufReader::new(process.stdout.take().unwrap());
         let addresses: Vec<String> = out.lines().take(addresses).map(Result::unwrap).collect();
         Self { process, addresses, said, reader: Some(reader) }
