@@ -17,7 +17,7 @@ pub const SENDER: usize = 1;
 const IDS: usize = 100_000;
 const DATAGRAM: usize = 1_432;
 /// Datagrams of one call.
-const BATCH: usize = 32;
+const BATCH: usize = 16;
 const DURATION: Duration = Duration::from_millis(1_500);
 
 /// Keeps this thread, and what it starts, on one core.

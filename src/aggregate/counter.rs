@@ -124,4 +124,9 @@ impl Batch<'_> {
     pub fn add<'i>(&mut self, id: impl Into<Id<'i>>, n: u64) {
         self.0.add(id.into(), n);
     }
+
+    /// Counts the events of many ids, faster than one by one: see [`Counts::add_all`].
+    pub(crate) fn add_all<'i>(&mut self, events: impl Iterator<Item = (Id<'i>, u64)>) {
+        self.0.add_all(events);
+    }
 }

@@ -121,6 +121,31 @@ impl Counts {
         self.raise(id, n);
     }
 
+    /// Counts the events of many ids. Where their counts stand is read for some of them before any is raised, so that
+    /// the processor fetches all these places at the same time: in a large table each is far away.
+    pub fn add_all<'i>(&mut self, events: impl Iterator<Item = (Id<'i>, u64)>) {
+        const TOGETHER: usize = 32;
+        let mut events = events.peekable();
+        while events.peek().is_some() {
+            let mut ready = [(Keyed::Integer(0), 0); TOGETHER];
+            let mut count = 0;
+            for (place, (id, n)) in ready.iter_mut().zip(events.by_ref()) {
+                *place = (self.hash.keyed(id), n);
+                count += 1;
+            }
+            for (id, _) in &ready[..count] {
+                match id {
+                    Keyed::Integer(number) => self.integers.touch(number),
+                    Keyed::Text(key, _) => self.named.touch(key),
+                    Keyed::Other(_) => {}
+                }
+            }
+            for (id, n) in &ready[..count] {
+                self.add_keyed(*id, *n);
+            }
+        }
+    }
+
     /// Counts what the other one has counted.
     pub fn merge(&mut self, other: &Self) {
         // All of the other's ids are different: at least so many fit, or come to be dropped.
@@ -376,5 +401,37 @@ impl TextHash {
         // Where two ids should have one hash, which a million ids have once in 30 million processes, most differ there.
         let low = text.as_bytes().last_chunk().map_or(0, |last| u32::from_le_bytes(*last));
         TextKey { high: hasher.finish(), low, start: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn many_at_once_are_what_they_are_one_by_one(
+            events in prop::collection::vec(("[0-9]{1,2}|-[0-9]|[a-c]{0,2}|x{170,190}", 0_u64..4), 0..200),
+            capacity in 1_usize..40,
+        ) {
+            let (mut one_by_one, mut at_once) = (Counts::new(capacity), Counts::new(capacity));
+            let ids = events.iter().map(|(text, n)| (Id::from(text.as_str()), *n));
+            ids.clone().for_each(|(id, n)| one_by_one.add(id, n));
+            at_once.add_all(ids);
+            prop_assert_eq!(at_once.top(100), one_by_one.top(100));
+            let known = |counts: &Counts| (counts.total(), counts.offset(), counts.len());
+            prop_assert_eq!(known(&at_once), known(&one_by_one));
+        }
+    }
+
+    #[test]
+    fn a_sum_has_room_for_all_that_its_parts_have() {
+        let mut part = Counts::new(1_000);
+        let long = |n: u32| format!("{n:0150}");
+        (0..3).for_each(|n| part.add(Id::from(long(n).as_str()), 1));
+        let sum = Counts::sum([&part, &part].into_iter());
+        assert_eq!((sum.len(), sum.total(), sum.offset()), (3, 6, 0));
     }
 }

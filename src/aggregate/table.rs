@@ -79,6 +79,18 @@ impl<K: Key> Table<K> {
         }
     }
 
+    /// Reads where a key stands, if it stands where it should, so that it is near when it is raised.
+    #[inline(always)]
+    pub fn touch(&self, key: &K) {
+        let slot = self.slots.len().checked_sub(1).map(|mask| self.place(key) & mask);
+        std::hint::black_box(slot.map(|at| self.slots[at].count));
+    }
+
+    #[inline(always)]
+    fn place(&self, key: &K) -> usize {
+        key.spread(&self.hash) as usize
+    }
+
     /// The count of a key; 0 if it is not there.
     pub fn get(&self, key: &K) -> u64 {
         self.find(key).map_or(0, |at| self.slots[at].count)
@@ -161,7 +173,7 @@ impl<K: Key> Table<K> {
     #[inline(always)]
     fn find(&self, key: &K) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut at = key.spread(&self.hash) as usize & mask;
+        let mut at = self.place(key) & mask;
         loop {
             let slot = &self.slots[at];
             if slot.count == 0 || slot.key.same(key) {

@@ -11,6 +11,7 @@ use super::publishing::Shared;
 use super::receive::Intake;
 use super::routes::{Field, Matched, Routes};
 use super::sums::{Sums, summable};
+use crate::aggregate::Handle;
 use crate::dogstatsd::{Line, Metric, lines, parse};
 
 /// The routes in force. Threads look them up once for each payload.
@@ -64,6 +65,9 @@ pub struct LineIntake {
 /// The most events that one line can stand for: beyond this a float does not count any more.
 const MOST_EVENTS: f64 = 9_007_199_254_740_992.0;
 
+/// So many marks of a payload, and most have fewer, need no more memory.
+const MARKS: usize = 128;
+
 /// How long the end waits for an Agent that is away.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -92,8 +96,8 @@ impl LineIntake {
         }
     }
 
-    /// Counts a line if a rule does. What is left of it then for the Agent is sent or summed.
-    fn count(&mut self, line: &[u8]) -> Fate {
+    /// Finds what a line counts. What is left of it then for the Agent is sent or summed.
+    fn count<'p>(&mut self, line: &'p [u8], routes: &'p Routes, marks: &mut Vec<Mark<'p>>) -> Fate {
         let metric = match parse(line) {
             Ok(Line::Metric(metric)) => metric,
             Ok(_) => return Fate::Forwarded,
@@ -103,37 +107,54 @@ impl LineIntake {
                 return Fate::Forwarded;
             }
         };
-        match self.routes.of(&metric) {
+        match routes.of(&metric) {
             Matched::Nothing => Fate::Forwarded,
             Matched::Direct(handle) => {
                 match (events(&metric, &self.causes), metric.tags.get("id")) {
-                    (Some(n), Some(id)) => handle.add(id, n),
+                    (Some(n), Some(id)) => marks.push(Mark { handle, id, n }),
                     (Some(_), None) => self.causes.add_text(Cause::NoId, line),
                     (None, _) => {}
                 }
                 Fate::Taken
             }
             Matched::Event(fields) => {
+                let summed = summable(line, &metric);
+                let n = summed.as_ref().map(|(_, value)| *value).or_else(|| events(&metric, &self.causes));
                 let mut has_id = false;
-                let n = events(&metric, &self.causes);
                 for field in fields {
                     if let Some(id) = metric.tags.get(&field.name).filter(|id| !id.is_empty()) {
-                        field.handle.add(id, n.unwrap_or_default());
                         has_id = true;
+                        marks.extend(n.map(|n| Mark { handle: &field.handle, id, n }));
                     }
                 }
                 if !has_id {
                     return Fate::Forwarded;
                 }
-                let (summed, value) = summable(line, &metric).unzip();
-                strip(line, summed.clone(), &metric, fields, &mut self.stripped);
-                match summed.zip(value) {
-                    Some((at, value)) => self.sums.add(&self.stripped, at.start, value, &mut self.forwarder),
+                let (value, n) = summed.unzip();
+                strip(line, value.clone(), &metric, fields, &mut self.stripped);
+                match value.zip(n) {
+                    Some((at, n)) => self.sums.add(&self.stripped, at.start, n, &mut self.forwarder),
                     None => self.forwarder.line(&self.stripped),
                 }
                 Fate::Stripped
             }
         }
+    }
+}
+
+/// Events of an id, to be counted.
+#[derive(Debug, Clone, Copy)]
+struct Mark<'p> {
+    handle: &'p Handle,
+    id: &'p str,
+    n: u64,
+}
+
+/// Counts the marks of a payload together, those of each rule under one lock.
+fn add(marks: &mut [Mark<'_>]) {
+    marks.sort_by_key(|mark| std::ptr::from_ref(mark.handle));
+    for of_rule in marks.chunk_by(|one, other| std::ptr::eq(one.handle, other.handle)) {
+        of_rule[0].handle.batch().add_all(of_rule.iter().map(|mark| (mark.id.into(), mark.n)));
     }
 }
 
@@ -174,10 +195,10 @@ fn strip(
     let start = tags.as_ptr() as usize - line.as_ptr() as usize;
     let left_out = summed.unwrap_or(0..0);
     let after = &line[start + tags.len()..];
-    let is_id = |text: &str| {
-        let key = text.split_once(':').map_or(text, |(key, _)| key);
-        fields.iter().any(|field| field.name == key)
+    let has_key = |text: &str, key: &str| {
+        matches!(text.as_bytes().get(key.len()), None | Some(b':')) && text.starts_with(key)
     };
+    let is_id = |text: &str| fields.iter().any(|field| has_key(text, &field.name));
     out.extend_from_slice(&line[..left_out.start]);
     out.extend_from_slice(&line[left_out.end..start]);
     for (at, text) in metric.tags.texts().filter(|text| !is_id(text)).enumerate() {
@@ -192,12 +213,14 @@ fn strip(
 impl Intake for LineIntake {
     fn payload(&mut self, payload: &[u8]) {
         self.refresh();
+        let routes = self.routes.clone();
+        let mut marks = Vec::with_capacity(MARKS);
         let (mut received, mut counted, mut forwarded) = (0, 0, 0);
         // Where the lines begin that go on as they are, one behind another.
         let mut start = 0;
         for line in lines(payload) {
             received += 1;
-            let fate = self.count(line);
+            let fate = self.count(line, &routes, &mut marks);
             if fate == Fate::Forwarded {
                 forwarded += 1;
                 continue;
@@ -215,6 +238,7 @@ impl Intake for LineIntake {
         if start < payload.len() {
             self.forwarder.payload(&payload[start..]);
         }
+        add(&mut marks);
         for (counter, n) in [
             (&self.traffic.received, received),
             (&self.traffic.counted, counted),

@@ -6,21 +6,21 @@
 //!   `events.received:1|c|#event:addtocartevent,cartId:11092`. It goes on to the Agent without that tag;
 //! - a count named as the rule's metric: `add_to_cart_event.cart_id.top_rate:1|c|#id:11092`. It goes no further.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::aggregate::{Aggregator, Handle};
 use crate::dogstatsd::{Kind, Metric};
 
-/// The rules by what they are counted from.
+/// The rules by what they are counted from. There are a few: comparing names is faster than hashing one.
 #[derive(Debug, Default)]
 pub struct Routes {
     received: String,
     /// By the record's name in lower case, without its namespace.
-    events: HashMap<String, Vec<Field>>,
+    events: BTreeMap<String, Vec<Field>>,
     /// By the rule's metric.
-    metrics: HashMap<String, Handle>,
+    metrics: BTreeMap<String, Handle>,
     /// By the record's full name.
-    records: HashMap<String, Vec<Field>>,
+    records: BTreeMap<String, Vec<Field>>,
 }
 
 /// An id field of an event.

@@ -101,3 +101,26 @@ impl Sum {
         (self.value, self.lines) = (0, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dogstatsd::{Line, parse};
+
+    fn found(line: &str) -> Option<(Range<usize>, u64)> {
+        match parse(line.as_bytes()) {
+            Ok(Line::Metric(metric)) => summable(line.as_bytes(), &metric),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_summed_and_all_else_goes_alone() {
+        assert_eq!(found("a:12|c|#x"), Some((2..4, 12)));
+        assert_eq!(found("a:0|c"), Some((2..3, 0)));
+        assert_eq!(found("a:999999999|c"), Some((2..11, 999_999_999)));
+        for alone in ["a:1|c|@0.5", "a:1|c|T1", "a:1.5|c", "a:1:2|c", "a:-1|c", "a:1234567890|c", "a:1e3|c"] {
+            assert_eq!(found(alone), None, "{alone}");
+        }
+    }
+}

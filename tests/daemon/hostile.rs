@@ -4,6 +4,8 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use bellwether::dogstatsd::{Line, parse};
+
 use crate::agent::Agent;
 use crate::process::{Daemon, Project, datagrams_to, event, until};
 
@@ -215,4 +217,38 @@ fn connections_that_come_and_go_leave_nothing_behind() {
     let Running { agent, daemon, .. } = running;
     daemon.stop();
     assert_eq!(agent.end().own("counted"), 300);
+}
+
+#[test]
+fn events_arrive_with_their_sum_however_they_are_written() {
+    let running = Running::new();
+    let line = |value: &str, rest: &str| format!("events.received:{value}|c{rest}");
+    let mut all = Vec::new();
+    // More kinds than are summed at a time, in turns.
+    for turn in 0..200 {
+        let tags = format!("|#event:addtocartevent,shop:{},cartId:a", turn % 40);
+        all.extend(
+            [("2", ""), ("1:2", ""), ("2.5", ""), ("1", "|@0.5"), ("3", "|T1700000000")]
+                .map(|(value, rest)| line(value, &format!("{rest}{tags}"))),
+        );
+    }
+    for lines in all.chunks(50) {
+        running.send(lines.join("\n").as_bytes());
+    }
+    let Running { agent, daemon, .. } = running;
+    daemon.stop();
+    let got = agent.end();
+    // For counting 2.5 is 3; what is passed on is as it was written.
+    assert_eq!((got.own("counted"), got.own("problems")), (1_000, 0));
+    let as_written: f64 = got.forwarded().filter_map(value).sum();
+    assert_eq!(as_written, 200.0 * (2.0 + 3.0 + 2.5 + 2.0 + 3.0));
+    assert!(got.forwarded().count() < 1_000, "some are summed");
+}
+
+/// What a count's line stands for.
+fn value(line: &[u8]) -> Option<f64> {
+    match parse(line) {
+        Ok(Line::Metric(metric)) => Some(metric.numbers().sum::<f64>() * metric.weight()),
+        _ => None,
+    }
 }
