@@ -175,7 +175,8 @@ impl Daemon {
     /// Counts by these schemas from now on. No pane is lost.
     pub fn reload(&self, setup: Setup) {
         let schemas = Schemas::new(setup.reader, &setup.rules, setup.errors, setup.tags);
-        // The rules first: an event whose fields nobody counts yet would not be counted later.
+        // The publishing thread takes the rules when it has time. Until then events are counted by those fields that
+        // both know.
         self.order(Order::Rules(Box::new(setup.rules)));
         self.collector.set(schemas);
     }
@@ -190,9 +191,11 @@ impl Daemon {
         let _ = self.orders.send(order);
     }
 
-    /// Counts what the kernel has dropped. To be called every second or so.
-    pub fn look_at_kernel(&mut self) {
+    /// Counts what the kernel has dropped, and sends what waits for the Agent since the last event over HTTP. To be
+    /// called every second or so.
+    pub fn look_around(&mut self) {
         self.receivers.count_kernel_drops();
+        self.collector.flush();
     }
 
     /// Ends: what was received is counted, the last pane is published.

@@ -100,7 +100,7 @@ async fn serve<E: Future<Output = u8>>(
             () = hangups.next() => true,
             _ = ticks.tick() => false,
         };
-        daemon.look_at_kernel();
+        daemon.look_around();
         let present = session.project.stamp();
         if !asked && present == stamp {
             continue;
