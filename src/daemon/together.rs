@@ -180,12 +180,7 @@ impl Together {
         Some(Outcome { publication, is_unmerged: false, turn: None })
     }
 
-    fn published(
-        &mut self,
-        one: &Pending,
-        mut told: Announcements,
-        ledger: &mut Ledger,
-    ) -> Option<Outcome> {
+    fn published(&mut self, one: &Pending, mut told: Announcements, ledger: &mut Ledger) -> Option<Outcome> {
         let window = self.window(one)?;
         let mut admission = self.fleet.admission(self.limit, &self.reserved);
         let publication = Publication::of(&one.rule, &window, &[], Some(&mut told), &mut admission)?;

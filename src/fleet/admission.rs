@@ -33,7 +33,8 @@ impl Spent {
     fn insert(&mut self, hour: u64, series: Series, is_reserved: bool) {
         self.hours.entry(hour).or_default().insert(series, is_reserved);
         // A clock may have been ahead: the hours that were next to this one stay, and not the latest.
-        let farthest = |hours: &BTreeMap<u64, _>| hours.keys().copied().max_by_key(|other| other.abs_diff(hour));
+        let farthest =
+            |hours: &BTreeMap<u64, _>| hours.keys().copied().max_by_key(|other| other.abs_diff(hour));
         while self.hours.len() > HOURS
             && let Some(other) = farthest(&self.hours)
         {
