@@ -101,7 +101,8 @@ impl Handle {
         self.0.shard().0.lock().add_keyed(id, n);
     }
 
-    /// Counts many events under one lock. A pane cannot end while the batch lives: keep it short.
+    /// Counts many events under one lock. A pane cannot end while the batch lives: keep it short. The same thread must
+    /// not count through the handle meanwhile: it would wait for itself for ever.
     #[inline(always)]
     pub fn batch(&self) -> Batch<'_> {
         Batch(self.0.shard().0.lock())

@@ -32,7 +32,7 @@ pub struct Pane {
 pub struct Report {
     /// When the pane ended, in seconds since 1970.
     pub ended_at: u64,
-    /// How much time the window covers, in seconds.
+    /// How much time the window covers, in seconds; half a pane at least.
     pub seconds: f64,
     /// The length of each of its panes in seconds, oldest first.
     pub panes: Vec<f64>,
@@ -108,10 +108,13 @@ impl Window {
     pub fn report(&self, rule: &Rule) -> Option<Report> {
         let last = self.panes.back()?;
         let sum = Counts::sum(self.panes.iter().map(|pane| &pane.counts));
-        let seconds: f64 = self.panes.iter().map(|pane| pane.seconds).sum();
-        let rate = |events: u64, seconds: f64| {
-            if seconds > 0.0 { events as f64 / seconds * rule.per.seconds() } else { 0.0 }
-        };
+        // A process that ends soon after it began has seen too little time for a rate: two events in a millisecond are
+        // no millions an hour.
+        let shortest = rule.pane_seconds as f64 / 2.0;
+        let seconds = self.panes.iter().map(|pane| pane.seconds).sum::<f64>().max(shortest);
+        let rate = |events: u64, seconds: f64| events as f64 / seconds.max(shortest) * rule.per.seconds();
+        let is_full =
+            self.panes.len() == rule.panes() && self.panes.iter().all(|pane| pane.seconds >= shortest);
         // One more than is published says whether the first is certain, even where only one is.
         let most = (rule.top as usize).max(1);
         let ids = sum.top(most + 1);
@@ -137,7 +140,7 @@ impl Window {
             pane_events: last.counts.total(),
             events: sum.total(),
             share: if sum.total() > 0 { of_top as f64 / sum.total() as f64 } else { 0.0 },
-            sustained: (self.panes.len() == rule.panes()).then(|| self.sustained(&sum, rate)),
+            sustained: is_full.then(|| self.sustained(&sum, rate)),
             distinct: sum.distinct(),
             offset: sum.offset(),
             bound: rate(sum.offset(), seconds),

@@ -72,7 +72,12 @@ impl Collector {
         self.forwarder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what is left.
+    /// Sends what the Agent did not take before.
+    pub fn flush(&self) {
+        self.forwarder().flush(Instant::now());
+    }
+
+    /// Sends what is left, at the end.
     pub fn finish(&self) {
         self.forwarder().finish(PATIENCE);
     }

@@ -110,7 +110,7 @@ impl LineIntake {
         match routes.of(&metric) {
             Matched::Nothing => Fate::Forwarded,
             Matched::Direct(handle) => {
-                match (events(&metric, &self.causes), metric.tags.get("id")) {
+                match (events(&metric, &self.causes), metric.tags.get("id").filter(|id| !id.is_empty())) {
                     (Some(n), Some(id)) => marks.push(Mark { handle, id, n }),
                     (Some(_), None) => self.causes.add_text(Cause::NoId, line),
                     (None, _) => {}

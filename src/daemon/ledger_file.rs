@@ -1,6 +1,7 @@
 //! The hour's ledger on disk: a restart must not spend the budget twice.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sled::{Db, IVec};
 
@@ -14,20 +15,30 @@ pub struct LedgerFile(Db);
 const KEPT_HOURS: u64 = 3;
 
 impl LedgerFile {
-    /// Opens, or makes, the database in a directory.
+    /// Opens, or makes, the database in a directory; while another process has it open, waits so long.
     ///
     /// # Errors
     ///
-    /// When the disk does not let it, or another process has it open.
-    pub fn open(directory: &Path) -> Result<Self, DaemonError> {
-        let config = sled::Config::new().path(directory).cache_capacity(1 << 20).flush_every_ms(None);
-        config.open().map(Self).map_err(|failed| match failed {
-            // sled has no other sign for it.
-            sled::Error::Io(failed) if failed.to_string().contains("could not acquire lock") => {
-                DaemonError::InUse(directory.to_owned())
+    /// When the disk does not let it, or the other process does not end.
+    pub fn open(directory: &Path, wait: Duration) -> Result<Self, DaemonError> {
+        const STEP: Duration = Duration::from_millis(100);
+        let end = Instant::now() + wait;
+        loop {
+            let config = sled::Config::new().path(directory).cache_capacity(1 << 20).flush_every_ms(None);
+            match config.open() {
+                Ok(database) => return Ok(Self(database)),
+                // sled has no other sign for it.
+                Err(sled::Error::Io(failed)) if failed.to_string().contains("could not acquire lock") => {
+                    if Instant::now() >= end {
+                        return Err(DaemonError::InUse(directory.to_owned()));
+                    }
+                    std::thread::sleep(STEP);
+                }
+                Err(other) => {
+                    return Err(DaemonError::Ledger { directory: directory.to_owned(), error: error(other) });
+                }
             }
-            other => DaemonError::Ledger { directory: directory.to_owned(), error: error(other) },
-        })
+        }
     }
 
     fn forget_before(&self, hour: u64) -> Result<(), LedgerError> {
@@ -79,11 +90,11 @@ mod tests {
     #[test]
     fn a_ledger_is_there_again_after_a_restart_and_forgets_old_hours() {
         let directory = tempfile::tempdir().unwrap();
-        let mut file = LedgerFile::open(directory.path()).unwrap();
+        let mut file = LedgerFile::open(directory.path(), Duration::ZERO).unwrap();
         file.keep(100, &[&series(1), &series(2)]).unwrap();
         file.keep(101, &[&series(3)]).unwrap();
         drop(file);
-        let mut file = LedgerFile::open(directory.path()).unwrap();
+        let mut file = LedgerFile::open(directory.path(), Duration::ZERO).unwrap();
         assert_eq!(file.load(100).unwrap(), [series(1), series(2)]);
         assert_eq!(file.load(101).unwrap(), [series(3)]);
         assert_eq!(file.load(104).unwrap(), []);

@@ -55,6 +55,8 @@ pub struct Options {
     pub threads: usize,
     /// The directory of the hour's ledger.
     pub ledger: PathBuf,
+    /// How long to wait for another process that has it open.
+    pub lock_timeout: Duration,
     /// The other instances, and this one's place among them.
     pub fleet: Option<(FleetOptions, Place)>,
 }
@@ -134,7 +136,10 @@ impl Daemon {
         let mut shown = shared.status.lock();
         (shown.environment, shown.agent) = (setup.environment, options.agent.to_string());
         drop(shown);
-        let ledger = Ledger::with_store(setup.rules.limit, Box::new(LedgerFile::open(&options.ledger)?));
+        let ledger = Ledger::with_store(
+            setup.rules.limit,
+            Box::new(LedgerFile::open(&options.ledger, options.lock_timeout)?),
+        );
         let mut own_tags = setup.tags.clone();
         let together = match &options.fleet {
             Some((fleet, place)) => {
@@ -184,7 +189,8 @@ impl Daemon {
     /// Counts by these schemas from now on. No pane is lost.
     pub fn reload(&self, setup: Setup) {
         let schemas = Schemas::new(setup.reader, &setup.rules, setup.errors, setup.tags);
-        // The rules first: an event whose fields nobody counts yet would not be counted later.
+        // The publishing thread takes the rules when it has time. Until then events are counted by those fields that
+        // both know.
         self.order(Order::Rules(Box::new(setup.rules)));
         self.collector.set(schemas);
     }
@@ -199,9 +205,11 @@ impl Daemon {
         let _ = self.orders.send(order);
     }
 
-    /// Counts what the kernel has dropped. To be called every second or so.
-    pub fn look_at_kernel(&mut self) {
+    /// Counts what the kernel has dropped, and sends what waits for the Agent since the last event over HTTP. To be
+    /// called every second or so.
+    pub fn look_around(&mut self) {
         self.receivers.count_kernel_drops();
+        self.collector.flush();
     }
 
     /// Ends: what was received is counted, the last pane is published.

@@ -129,7 +129,11 @@ impl Publishing {
             self.write_log();
             match orders.recv_timeout(self.wait()) {
                 Ok(Order::Rules(rules)) => {
-                    let said = format!("Read again: rules {}.", rules.rules.len());
+                    let said = match rules.rules.len() {
+                        0 => "Read again: there is no rule, so nothing is counted.".to_owned(),
+                        1 => "Read again: 1 rule.".to_owned(),
+                        rules => format!("Read again: {rules} rules."),
+                    };
                     self.take_rules(*rules);
                     (self.shared.say)(&said);
                 }

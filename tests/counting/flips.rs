@@ -101,6 +101,17 @@ fn a_pane_that_was_longer_gives_the_same_rate() {
 }
 
 #[test]
+fn a_process_that_ends_at_once_has_no_rate_of_millions() {
+    let aggregator = Aggregator::new([rule()], at(0.0));
+    let handle = aggregator.handle(&rule().metric).unwrap();
+    handle.add("a", 2);
+    let closed = aggregator.close_all(at(0.001)).pop().unwrap();
+    let mut window = Window::default();
+    window.push(&rule(), closed.into_parts().1);
+    assert_eq!(window.report(&rule()).unwrap().top[0].rate, 2.0 / 15.0 * 3600.0);
+}
+
+#[test]
 fn events_tell_crossings_at_once_and_changes_once_in_a_window() {
     let rule = Rule { threshold: Some(3_000.0), ..rule() };
     let marks = |pane| match pane {

@@ -3,14 +3,37 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::agent::{Agent, Got};
-use crate::process::{METRIC, Project};
+use crate::agent::{Agent, Got, Point};
+use crate::process::{Daemon, METRIC, Project};
 
 /// The last rate of an id that a rule has published.
 fn rate(got: &Got, metric: &str, id: &str) -> Option<f64> {
     let (name, id) = (format!("{metric}.by_id"), format!("id:{id}"));
-    let points = got.points().into_iter().filter(|point| point.name == name && point.tags.contains(&id));
-    points.last().map(|point| point.value)
+    let of_id = |point: &&Point| point.name == name && point.tags.contains(&id);
+    got.points().iter().rfind(of_id).map(|point| point.value)
+}
+
+/// Posts events, of which so many are taken.
+fn post(daemon: &Daemon, body: &str, accepted: u64) {
+    let page = daemon.addresses[1].strip_prefix("http://").unwrap().trim_end_matches('/');
+    let mut stream = TcpStream::connect(page).unwrap();
+    let head = format!("POST /events/AddToCartEvent HTTP/1.1\r\nhost: {page}\r\nconnection: close\r\n");
+    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.contains(&format!("{{\"accepted\":{accepted}}}")), "{reply}");
+}
+
+#[test]
+fn an_event_over_http_is_told_as_soon_as_the_agent_is_there() {
+    let project = Project::new();
+    let daemon = project.serve(&project.socket("unixgram", "agent.sock"));
+    post(&daemon, r#"{"cartId": "x"}"#, 1);
+    // Nothing else is posted.
+    let agent = Agent::unix(&project.path("agent.sock"));
+    agent.until("the event is told", |got| (got.events() == 1).then_some(()));
+    daemon.stop();
+    assert_eq!(agent.end().events(), 1);
 }
 
 #[test]
@@ -26,14 +49,7 @@ fn an_event_over_http_counts_once_for_each_rule_of_its_field() {
     );
     let agent = Agent::unix(&project.path("agent.sock"));
     let daemon = project.serve(&agent.url);
-    let page = daemon.addresses[1].strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-    let body = r#"[{"cartId": "x"}, {"cartId": "x"}, {"cartId": "7"}]"#;
-    let mut stream = TcpStream::connect(&page).unwrap();
-    let head = format!("POST /events/AddToCartEvent HTTP/1.1\r\nhost: {page}\r\nconnection: close\r\n");
-    write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).unwrap();
-    assert!(reply.contains(r#"{"accepted":3}"#), "{reply}");
+    post(&daemon, r#"[{"cartId": "x"}, {"cartId": "x"}, {"cartId": "7"}]"#, 3);
     daemon.stop();
     let got = agent.end();
     for metric in [format!("{METRIC}_a"), format!("{METRIC}_b")] {

@@ -76,7 +76,7 @@ fn a_rule_that_goes_publishes_what_it_has_counted() {
     running.send("b", 100);
     running.project.write(CART, &schema("OrderEvent", "orderId"));
     running.daemon.signal(Signal::SIGHUP);
-    running.daemon.says("Read again: rules 1");
+    running.daemon.says("Read again: 1 rule.");
     // Rules are replaced by another thread: a line that still finds the old one is counted by it.
     let mut sent = 400;
     running.agent.until("a line finds no rule any more", |got| {
@@ -105,7 +105,7 @@ fn a_mistake_keeps_the_rules_and_is_said_with_its_place() {
     running.send("with the mistake".replace(' ', "-").as_str(), 20);
     // No signal: that the file has changed is seen.
     running.project.write(CART, &schema("AddToCartEvent", "cartId"));
-    running.daemon.says("Read again: rules 1");
+    running.daemon.says("Read again: 1 rule.");
     running.send("after", 30);
     running.daemon.stop();
     let expected = [("before", 10), ("with-the-mistake", 20), ("after", 30), ("__other__", 0)];
@@ -117,7 +117,7 @@ fn a_mistake_keeps_the_rules_and_is_said_with_its_place() {
 fn a_new_file_is_noticed_without_a_signal() {
     let running = Running::new();
     running.project.write("schemas/order.avdl", &schema("OrderEvent", "orderId"));
-    running.daemon.says("Read again: rules 2");
+    running.daemon.says("Read again: 2 rules.");
     running.socket.send(b"events.received:5|c|#event:orderevent,orderId:4711").unwrap();
     running.agent.until("it is counted by the new rule", |got| {
         let point = b"order_event.order_id.top_rate.by_id:";

@@ -36,6 +36,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         agent: arguments.agent.clone(),
         threads: usize::from(arguments.threads),
         ledger: session.project.state_directory().join("aggregate").join(&session.name),
+        lock_timeout: Duration::from_secs(global.lock_timeout),
         fleet: fleet(arguments, &session.name, &setup),
     };
     let place = options.fleet.as_ref().map(|(_, place)| place.clone());
@@ -112,7 +113,7 @@ async fn serve<E: Future<Output = u8>>(
             () = hangups.next() => true,
             _ = ticks.tick() => false,
         };
-        daemon.look_at_kernel();
+        daemon.look_around();
         let present = session.project.stamp();
         if !asked && present == stamp {
             continue;
