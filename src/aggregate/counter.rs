@@ -127,7 +127,7 @@ impl Batch<'_> {
     }
 
     /// Counts the events of many ids, faster than one by one: see [`Counts::add_all`].
-    pub(crate) fn add_all<'i>(&mut self, events: impl Iterator<Item = (Id<'i>, u64)>) {
+    pub fn add_all<'i>(&mut self, events: impl Iterator<Item = (Id<'i>, u64)>) {
         self.0.add_all(events);
     }
 }
