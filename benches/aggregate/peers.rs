@@ -21,9 +21,9 @@ use crate::subject::{Input, Subject, Who};
 pub fn all(streams: &Streams) -> Vec<Subject> {
     let Streams { numbers, decimals, guids, .. } = *streams;
     vec![
-        article((Input::Number, numbers), |id| id.to_string()),
-        article((Input::Decimal, decimals), str::to_owned),
-        article((Input::Guid, guids), str::to_owned),
+        article((Input::Number, numbers), |id| format!("exposures.{id}")),
+        article((Input::Decimal, decimals), |id| format!("exposures.{id}")),
+        article((Input::Guid, guids), |id| format!("exposures.{id}")),
         metrics((Input::Number, numbers), |id| id.to_string()),
         metrics((Input::Decimal, decimals), str::to_owned),
         metrics((Input::Guid, guids), str::to_owned),
@@ -38,7 +38,7 @@ pub fn all(streams: &Streams) -> Vec<Subject> {
     ]
 }
 
-/// A map from ids to counters that all threads share. The label is made for each event.
+/// A map from labels to counters that all threads share. The label is made for each event.
 fn article<T: Copy + Sync>(ids: (Input, &'static [T]), label: fn(T) -> String) -> Subject {
     let map: DashMap<String, AtomicU64> = DashMap::new();
     Subject::new("`DashMap<String, AtomicU64>`", Who::Article, ids, move |id| {

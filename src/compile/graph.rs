@@ -221,7 +221,9 @@ impl DesiredGraph {
     }
 }
 
-/// The rate above which a monitor is critical.
+/// The top rate above which a monitor is critical; none if it watches the sustained rate.
 fn critical(monitor: &Node) -> Option<f64> {
-    monitor.document.get("options")?.get("thresholds")?.get("critical")?.as_f64()
+    let is_sustained = monitor.parameters.get("sustained").is_some_and(|set| set.value == true);
+    let thresholds = monitor.document.get("options").filter(|_| !is_sustained)?.get("thresholds")?;
+    thresholds.get("critical")?.as_f64()
 }

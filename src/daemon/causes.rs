@@ -62,6 +62,7 @@ causes! {
     BadEventBody, "bad_event_body", "requests whose events do not fit their schema";
     LedgerFailed, "ledger_failed", "times that the ledger of published series could not be kept";
     RedisFailed, "redis_failed", "calls to Redis that failed";
+    PartNotUnderstood, "part_not_understood", "panes of other instances that were not understood";
     NotWritten, "not_written", "points that cannot be written as lines";
     AgentRefused, "agent_refused", "datagrams that were sent to the Agent's port while nobody listened there";
 }

@@ -167,7 +167,9 @@ impl Together {
     }
 
     fn window(&mut self, one: &Pending) -> Option<Window> {
+        let before = self.fleet.not_understood();
         let panes = self.ask(|fleet| fleet.panes(&one.rule, one.shared_end))?;
+        self.causes.add(Cause::PartNotUnderstood, self.fleet.not_understood() - before);
         self.seen = panes.last().map_or(0, |pane| pane.instances);
         Some(Window::of(panes))
     }

@@ -161,6 +161,15 @@ fn the_rules_are_what_the_aggregator_would_run() {
 }
 
 #[test]
+fn a_monitor_of_the_sustained_rate_says_nothing_of_the_top() {
+    let (_server, project) = configured();
+    let threshold = |project: &Project| project.json(&["rules"])["rules"][0]["threshold"].clone();
+    assert_eq!(threshold(&project), json!(10_000_000.0));
+    project.edit(FILE, "\"warning\": 8000000", "\"warning\": 8000000, \"sustained\": true");
+    assert_eq!(threshold(&project), json!(null));
+}
+
+#[test]
 fn a_budget_that_is_exceeded_blocks_everything() {
     let (server, project) = configured();
     project.edit(FILE, "{\"per\": \"hour\"}", "{\"per\": \"hour\", \"ids_per_hour\": 600}");
