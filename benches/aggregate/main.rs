@@ -8,11 +8,14 @@
 
 mod panes;
 mod peers;
+#[path = "../../tests/counting/support.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod rules;
 mod stream;
 mod subject;
 mod workers;
 
-use bellwether::aggregate::{Per, Rule};
+use bellwether::aggregate::Rule;
 use subject::{Input, Subject, Who};
 
 fn main() {
@@ -65,19 +68,5 @@ fn print_ratios(subjects: &[Subject], figures: &[Figures]) {
 
 /// A rule whose tables hold all ids of the streams.
 fn rule() -> Rule {
-    Rule {
-        address: "com.example.ExposureEvent.experimentId/aggregate_metric".parse().unwrap(),
-        record: "com.example.ExposureEvent".into(),
-        field: "experimentId".into(),
-        metric: "exposure.experiment_id.top_rate".into(),
-        per: Per::Hour,
-        window_seconds: 300,
-        pane_seconds: 30,
-        top: 10,
-        ids_per_hour: 50,
-        capacity: stream::IDS as u64,
-        tags: vec!["env:bench".into()],
-        threshold: None,
-        series_per_hour: Rule::series(10, 50),
-    }
+    Rule { capacity: stream::IDS as u64, ..rules::rule() }
 }

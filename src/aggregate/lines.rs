@@ -22,26 +22,18 @@ impl Gauge {
     ///
     /// When the name or the value cannot stand in a line.
     pub fn line(&self, at: Option<u64>) -> Result<String, Refused> {
-        let mut sample = Sample::gauge(&self.name, self.value)?;
-        for tag in &self.tags {
-            let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
-            sample = sample.tag(key, value);
-        }
-        let sample = sample.without_host().without_origin();
+        let sample = Sample::gauge(&self.name, self.value)?.tags(&self.tags).without_host().without_origin();
         Ok(at.map_or(sample.clone(), |at| sample.at(at)).line())
     }
 }
 
 impl Event {
     fn line(&self, at: u64) -> Result<String, Refused> {
-        let mut line = EventLine::new(&self.title, &self.text)?
+        let line = EventLine::new(&self.title, &self.text)?
             .at(at)
             .aggregation_key(&self.key)
-            .alert_type(self.shown_as);
-        for tag in &self.tags {
-            let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
-            line = line.tag(key, value);
-        }
+            .alert_type(self.shown_as)
+            .tags(&self.tags);
         Ok(line.without_host().without_origin().line())
     }
 }

@@ -82,5 +82,5 @@ pub use counts::Counts;
 pub use distinct::Distinct;
 pub use id::Id;
 pub use ledger::{Admission, Ledger, LedgerError, LedgerStore, Series};
-pub use rule::{OWN_SERIES, Per, Rule, RuleSet, SeriesBudget, series_per_hour, with_own_series};
+pub use rule::{OWN_SERIES, Per, Rule, RuleSet, SeriesBudget, event_tag, series_per_hour, with_own_series};
 pub use window::{Pane, Ranked, Report, Sustained, Window};

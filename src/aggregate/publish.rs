@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Admission, Series};
-use super::rule::Rule;
+use super::rule::{Rule, event_name};
 use super::window::{Report, Window};
 use crate::dogstatsd::write::{self, AlertType};
 
@@ -158,7 +158,7 @@ impl Announcements {
     pub fn events(&mut self, rule: &Rule, report: &Report) -> Vec<Event> {
         let first = report.top.first();
         let mut events = Vec::new();
-        let (field, record, unit) = (&rule.field, event_name(rule), rule.per.as_str());
+        let (field, record, unit) = (&rule.field, event_name(&rule.record), rule.per.as_str());
         let named = first.map(|first| format!("{field} {} of {record}", first.id)).unwrap_or_default();
         let rate = first.map_or(0.0, |first| first.rate);
         let above = rule.threshold.is_some_and(|threshold| rate > threshold);
@@ -203,11 +203,6 @@ fn event(rule: &Rule, title: String, shown_as: AlertType, report: &Report) -> Ev
     }
     let tags = rule.tags.iter().cloned().chain([format!("bellwether:{}", rule.address)]).collect();
     Event { title, text, shown_as, key: rule.address.to_string(), tags }
-}
-
-/// The record's name without its namespace.
-fn event_name(rule: &Rule) -> &str {
-    rule.record.rsplit('.').next().unwrap_or(&rule.record)
 }
 
 /// A number for people: whole from 100 on.

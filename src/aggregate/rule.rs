@@ -95,6 +95,16 @@ impl Rule {
     }
 }
 
+/// A record's name without its namespace.
+pub(super) fn event_name(record: &str) -> &str {
+    record.rsplit_once('.').map_or(record, |(_, name)| name)
+}
+
+/// What the pipeline's metrics are tagged with for a record: `event:<this>`.
+pub fn event_tag(record: &str) -> String {
+    event_name(record).to_ascii_lowercase()
+}
+
 /// The rules of an environment, as `bellwether rules --format json` prints them for services that count by themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RuleSet {

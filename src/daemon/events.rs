@@ -10,7 +10,7 @@ use super::forward::Forwarder;
 use super::http::{Encoding, EventSink, Refusal};
 use super::intake::{CurrentRoutes, Traffic};
 use super::publishing::{Rules, Shared};
-use crate::aggregate::Id;
+use crate::aggregate::{Id, event_tag};
 use crate::dogstatsd::write::Sample;
 use crate::event::{self, EventError, EventReader, Wanted};
 
@@ -84,11 +84,8 @@ impl Collector {
 
     /// Tells the Agent of `n` events of a record, by the metrics that the monitors watch.
     fn tell(&self, schemas: &Schemas, metric: &str, record: &str, n: u64) {
-        let event = record.rsplit('.').next().unwrap_or(record).to_ascii_lowercase();
         let Ok(sample) = Sample::count(metric, n as f64) else { return };
-        let tags = schemas.tags.iter().filter_map(|tag| tag.split_once(':'));
-        let line =
-            tags.fold(sample.tag("event", &event), |sample, (key, value)| sample.tag(key, value)).line();
+        let line = sample.tag("event", &event_tag(record)).tags(&schemas.tags).line();
         let mut forwarder = self.forwarder();
         forwarder.line(line.as_bytes());
         forwarder.flush(Instant::now());

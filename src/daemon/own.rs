@@ -54,11 +54,7 @@ impl Own {
         let lines = named.map(|((at, (name, value)), _)| {
             let name = format!("bellwether.aggregate.{name}");
             let sample = if at < GAUGES { Sample::gauge(&name, value) } else { Sample::count(&name, value) };
-            let sample = self.tags.iter().fold(sample?, |sample, tag| {
-                let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
-                sample.tag(key, value)
-            });
-            Ok(sample.without_host().without_origin().line())
+            Ok(sample?.tags(&self.tags).without_host().without_origin().line())
         });
         let lines = lines.collect();
         self.told = counts;

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::aggregate::{Aggregator, Handle};
+use crate::aggregate::{Aggregator, Handle, event_tag};
 use crate::dogstatsd::{Kind, Metric};
 
 /// The rules by what they are counted from. There are a few: comparing names is faster than hashing one.
@@ -50,7 +50,7 @@ impl Routes {
         for rule in aggregator.rules() {
             let Some(handle) = aggregator.handle(rule.address.as_str()) else { continue };
             let field = Field { name: rule.field.clone(), handle: handle.clone() };
-            let event = rule.record.rsplit('.').next().unwrap_or(&rule.record).to_ascii_lowercase();
+            let event = event_tag(&rule.record);
             routes.events.entry(event).or_default().push(field.clone());
             routes.records.entry(rule.record.clone()).or_default().push(field);
             routes.metrics.insert(rule.metric.clone(), handle);

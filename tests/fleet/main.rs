@@ -10,5 +10,8 @@ mod cluster;
 mod measure;
 mod merge;
 mod outage;
+#[path = "../counting/support.rs"]
+#[allow(dead_code, reason = "others need more of it")]
+mod rules;
 mod server;
 mod support;

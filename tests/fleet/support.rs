@@ -6,27 +6,15 @@ use std::time::Duration;
 use bellwether::aggregate::{Counts, Id, Pane, Per, Rule};
 use bellwether::fleet::{Fleet, FleetOptions};
 
+use crate::rules;
+pub use crate::rules::Random;
 pub use crate::server::{Server, is_installed, wait_until};
 
 /// The end of a pane long ago, at a full hour.
 pub const END: u64 = 1_700_000_000 / 3600 * 3600;
 
 pub fn rule() -> Rule {
-    Rule {
-        address: "com.example.ExposureEvent.experimentId/aggregate_metric".parse().unwrap(),
-        record: "com.example.ExposureEvent".into(),
-        field: "experimentId".into(),
-        metric: "exposure.experiment_id.top_rate".into(),
-        per: Per::Second,
-        window_seconds: 150,
-        pane_seconds: 30,
-        top: 10,
-        ids_per_hour: 50,
-        capacity: 65_536,
-        tags: vec!["env:test".into()],
-        threshold: None,
-        series_per_hour: Rule::series(10, 50),
-    }
+    Rule { per: Per::Second, window_seconds: 150, ..rules::rule() }
 }
 
 /// A pane of these events, exact.
@@ -58,16 +46,4 @@ impl Server {
 /// A TCP port that nobody used a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A sequence of random numbers that is the same for the same seed.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let number = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (number ^ number >> 31) % limit
-    }
 }

@@ -99,6 +99,12 @@ impl EventLine {
         self
     }
 
+    /// Adds tags of the form `key:value`, likewise.
+    pub fn tags(mut self, tags: &[String]) -> Self {
+        self.tags.extend(tags);
+        self
+    }
+
     /// Makes the Agent leave out its host.
     pub fn without_host(self) -> Self {
         self.tag("host", "")

@@ -42,6 +42,12 @@ impl Sample {
         self
     }
 
+    /// Adds tags of the form `key:value`, likewise.
+    pub fn tags(mut self, tags: &[String]) -> Self {
+        self.tags.extend(tags);
+        self
+    }
+
     /// Makes the Agent leave out its host, so that the same series from two hosts is one.
     pub fn without_host(self) -> Self {
         self.tag("host", "")

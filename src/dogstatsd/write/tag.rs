@@ -37,6 +37,14 @@ impl TagList {
         self.0.push_str(&tag_value(value));
     }
 
+    /// Adds tags of the form `key:value`.
+    pub(super) fn extend(&mut self, tags: &[String]) {
+        for tag in tags {
+            let (key, value) = tag.split_once(':').unwrap_or((tag, ""));
+            self.push(key, value);
+        }
+    }
+
     /// With what leads them; nothing if there are none.
     pub(super) fn text(&self) -> &str {
         &self.0
