@@ -43,7 +43,8 @@ impl World {
         self.with_plan(options, async |_, planned| planned.plan).await
     }
 
-    /// Plans and applies. A guard that blocks the plan is a failure.
+    /// Plans and applies. Errors of the plan, such as a monitor that Datadog rejects, and a guard that
+    /// blocks it are failures.
     pub async fn apply(&self, options: Options<'_>, hooks: &Hooks<'_>) -> Result<(Plan, Applied), Failure> {
         self.apply_what(options, hooks, |planned| Ok(planned.plan.clone())).await
     }
@@ -62,7 +63,9 @@ impl World {
     ) -> Result<(Plan, Applied), Failure> {
         self.with_plan(options, async |request, planned| {
             let plan = what(&planned)?;
-            assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
+            if plan.has_errors() {
+                return Err(Failure::Message(format!("the plan has errors: {:?}", plan.diagnostics)));
+            }
             if let Some(blocked) = plan.blocked.first() {
                 return Err(Failure::Message(format!("{}: {}", blocked.guard, blocked.message)));
             }
