@@ -35,7 +35,8 @@ struct Slot<K> {
     count: u64,
 }
 
-/// Counts by key. The number of slots is a power of two and at least a quarter of them is empty.
+/// Counts by key. The number of slots is a power of two and at least an eighth of them is empty: a table that is half as
+/// large stays nearer to the processor, and that saves more time than the longer search in a fuller one takes.
 #[derive(Debug, Clone)]
 pub struct Table<K> {
     slots: Vec<Slot<K>>,
@@ -98,7 +99,7 @@ impl<K: Key> Table<K> {
 
     /// Takes in a key that is not there yet. `n` is above 0.
     pub fn insert(&mut self, key: K, n: u64) {
-        if self.len * 4 >= self.slots.len() * 3 {
+        if self.len * 8 >= self.slots.len() * 7 {
             self.resize(slots_for(self.len + 1));
         }
         if let Some(at) = self.find(&key) {
@@ -184,9 +185,9 @@ impl<K: Key> Table<K> {
     }
 }
 
-/// The slots of a table for so many keys: a power of two of which they take at most three quarters.
+/// The slots of a table for so many keys: a power of two of which they take at most seven eighths.
 fn slots_for(keys: usize) -> usize {
-    (keys * 4).div_ceil(3).next_power_of_two().max(FEWEST)
+    (keys * 8).div_ceil(7).next_power_of_two().max(FEWEST)
 }
 
 #[cfg(test)]
