@@ -82,7 +82,7 @@ impl Shared {
     pub fn pulse(&self) -> Pulse {
         let now = self.clock.now().elapsed.as_millis() as u64;
         let silent_for = Duration::from_millis(now.saturating_sub(self.alive.load(Ordering::Relaxed)));
-        Pulse { silent_for, pane: PULSE, trouble: None }
+        Pulse { silent_for, pane: PULSE }
     }
 }
 
