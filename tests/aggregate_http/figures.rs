@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-
 use crate::client::get;
 use crate::site::{Daemon, GUID, HEBREW, NUMBER, QUOTES, SCRIPT, UNSEEN, accents, hostile, long};
 
