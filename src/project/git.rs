@@ -158,11 +158,6 @@ impl Commit {
         Ok(commit)
     }
 
-    /// Whether there is a file of this path.
-    pub fn contains(&self, path: &str) -> bool {
-        self.files.contains(path)
-    }
-
     /// The first seven digits of its hash.
     pub fn short_id(&self) -> &str {
         self.id.get(..7).unwrap_or(&self.id)

@@ -66,9 +66,7 @@ impl Project {
     pub fn open(directory: &Path) -> Result<Self, ProjectError> {
         match Self::of(&Tree::Directory(directory.to_owned())) {
             Ok(project) => Ok(Self { root: directory.to_owned(), ..project }),
-            Err(TreeError::Missing(path)) if path == CONFIG_FILE => {
-                Err(ProjectError::NoConfig(directory.to_owned()))
-            }
+            Err(error) if error.is_no_config() => Err(ProjectError::NoConfig(directory.to_owned())),
             Err(error) => Err(error.into()),
         }
     }
@@ -156,6 +154,13 @@ impl Project {
     /// The directory of the snapshot and the sandbox.
     pub fn state_directory(&self) -> PathBuf {
         self.root.join(&self.config.state_path)
+    }
+}
+
+impl TreeError {
+    /// Whether there is no project: bellwether.toml is missing.
+    pub fn is_no_config(&self) -> bool {
+        matches!(self, Self::Missing(path) if path == CONFIG_FILE)
     }
 }
 
