@@ -138,6 +138,9 @@ fn a_change_is_planned_without_keys_network_or_state() {
 
     let plan = repository.against("main");
     assert_eq!(actions(&plan), CHANGES);
+    let schema =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/plan.schema.json")).unwrap();
+    jsonschema::validate(&serde_json::from_str(&schema).unwrap(), &plan).unwrap();
     let commit = &repository.git(&["rev-parse", "main"])[..7];
     assert_eq!(plan["against"], format!("main ({commit})"));
     assert_eq!(
@@ -208,12 +211,8 @@ fn it_is_the_plan_of_a_datadog_that_nobody_has_touched() {
         for part in ["from", "kind", "source", "depends_on", "parameters", "fields"] {
             assert_eq!(told[part], live[part], "{part} of {}", told["address"]);
         }
-        let is_composite = told["after"]["type"] == "composite";
-        if !is_composite {
+        if told["after"]["type"] != "composite" {
             assert_eq!(told["after"], live["after"], "{}", told["address"]);
-        }
-        if !is_composite && told["action"] != "delete" {
-            assert_eq!(told["before"], live["before"], "{}", told["address"]);
         }
         let effects = |change: &Value| {
             let effects =
@@ -426,23 +425,86 @@ fn what_names_no_commit_is_refused_with_what_to_do() {
     Run::of(command, &[], &repository.files.path("")).exits(1).complains(&["cannot run `git`", "directory"]);
 }
 
-#[test]
-fn a_shallow_clone_says_that_history_is_missing() {
-    let repository = Repository::small("record OneEvent { string id; }");
-    repository.git(&["switch", "--quiet", "--create", "feature"]);
-    repository.git(&["commit", "--quiet", "--allow-empty", "--message", "ours"]);
-    repository.git(&["switch", "--quiet", "main"]);
-    repository.git(&["commit", "--quiet", "--allow-empty", "--message", "theirs"]);
-    let clone = Project::empty();
+/// The branch `feature` of a repository, cloned with these options.
+fn cloned(repository: &Repository, options: &[&str]) -> Repository {
+    let files = Project::empty();
     let url = format!("file://{}", repository.files.path("").display());
-    let output = git(
-        &clone.path(""),
-        &["clone", "--quiet", "--depth=1", "--no-single-branch", "--branch=feature", &url, "clone"],
-    );
+    let arguments = [&["clone", "--quiet", "--branch=feature"], options, &[&url, "clone"]].concat();
+    let output = git(&files.path(""), &arguments);
     assert!(output.status.success(), "{output:?}");
-    let clone = Repository { files: clone, folder: "clone" };
-    let run = clone.run(&["plan", "--against", "origin/main"]).exits(1);
+    Repository { files, folder: "clone" }
+}
+
+#[test]
+fn a_clone_that_lacks_something_says_so_and_fetches_nothing() {
+    let repository = Repository::small("record OneEvent { string id; }");
+    repository.git(&["config", "uploadpack.allowFilter", "true"]);
+    repository.git(&["switch", "--quiet", "--create", "feature"]);
+    repository.declare("@error_rate_monitor({}) record OneEvent { string id; }");
+    repository.commit("ours");
+    repository.git(&["switch", "--quiet", "main"]);
+    repository.commit("theirs");
+
+    let shallow = cloned(&repository, &["--depth=1", "--no-single-branch"]);
+    let run = shallow.run(&["plan", "--against", "origin/main"]).exits(1);
     run.complains(&["HEAD and `origin/main` have no common commit in this shallow clone", "fetch-depth: 0"]);
+
+    let partial = cloned(&repository, &["--filter=blob:none"]);
+    let run = partial.run(&["plan", "--against", "origin/main"]).exits(1);
+    run.complains(&[
+        "cannot read the project of origin/main (",
+        "schemas/events.avdl",
+        "a partial clone has to fetch it",
+    ]);
+
+    let whole = cloned(&repository, &[]);
+    assert_eq!(actions(&whole.against("origin/main")), ["create n.OneEvent/error_rate_monitor"]);
+}
+
+#[test]
+fn a_file_of_the_commit_has_the_same_limit() {
+    let import = "@namespace(\"n\") protocol P {\n import idl \"../shared/big.avdl\"; import idl \"../shared/small.avdl\";\n }";
+    let files = Project::of(import, "https://datadog.invalid");
+    files.write("shared/small.avdl", "@namespace(\"s\") protocol S { record Small { string id; } }");
+    files.write("shared/big.avdl", "");
+    fs::File::options()
+        .write(true)
+        .open(files.path("shared/big.avdl"))
+        .unwrap()
+        .set_len((16 << 20) + 1)
+        .unwrap();
+    let repository = Repository::of(files, ".");
+    repository.files.write("shared/big.avdl", "@namespace(\"b\") protocol B { }");
+    let run = repository.run(&["plan", "--against", "HEAD"]).exits(1);
+    assert!(!run.err.contains("small"), "what comes after it is read all the same: {run:?}");
+    run.complains(&["the schemas of HEAD (", "shared/big.avdl has 16777217 bytes"]);
+}
+
+#[test]
+fn a_project_is_the_same_from_memory() {
+    use bellwether::ops::compile;
+    use bellwether::project::{Files, Project as Read};
+
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront");
+    let mut files = Files::default();
+    for folder in ["", "schemas", "monitors"] {
+        for entry in fs::read_dir(directory.join(folder)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                let name = entry.file_name().into_string().unwrap();
+                files.add(Path::new(folder).join(name).to_str().unwrap(), fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    let asked_for = |project: &Read| {
+        let (name, environment) = project.config.environment(None).unwrap();
+        let compiled = compile(project, &name, environment).unwrap();
+        let nodes = compiled.graph.nodes();
+        nodes.map(|node| (project.sources.file_line(node.origin), node.document.clone())).collect::<Vec<_>>()
+    };
+    let project = Read::read(files).unwrap();
+    assert_eq!(asked_for(&project), asked_for(&Read::open(&directory).unwrap()));
+    assert_eq!(project.schema_files, 6);
+    assert!(Read::read(Files::default()).is_err_and(|error| error.is_no_config()));
 }
 
 #[test]
