@@ -1,11 +1,19 @@
 //! `plan --against`: what a change of the schemas does, from two sets of schemas alone.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use bellwether::diff::ChangedBy;
+use bellwether::model::Address;
+use bellwether::ops::{AgainstRequest, Base, against, compile};
+use bellwether::plan::{Action, Options};
+use bellwether::project::{Files, Project as Read};
 use insta::assert_snapshot;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::property::schema;
 use super::repository::{Repository, protocol};
 use super::support::{API_KEY, Project, Run, Server, actions, changes, copy, stable};
 
@@ -178,6 +186,22 @@ fn a_composite_names_its_operands_by_address_before_and_after() {
 }
 
 #[test]
+fn ids_that_a_raw_composite_names_stay() {
+    let raw = |name: &str| {
+        format!(
+            "@datadog_monitor({{\"type\": \"composite\", \"name\": \"{name}\", \"query\": \"1 && 12345\"}}) record OneEvent {{ string id; }}"
+        )
+    };
+    let repository = Repository::small(&raw("Before"));
+    repository.declare(&raw("After"));
+    let plan = repository.against("HEAD");
+    assert_eq!(changes(&plan)[0].2, ["name"]);
+    for side in ["before", "after"] {
+        assert_eq!(plan["changes"][0][side]["query"], "1 && 12345");
+    }
+}
+
+#[test]
 fn a_metric_that_is_new_is_created_and_one_that_goes_is_deleted() {
     let with = |annotations: &str| format!("record OneEvent {{ string {annotations} id; }}");
     let repository = Repository::small(&with(""));
@@ -269,11 +293,52 @@ fn a_base_that_is_broken_is_said_to_be_and_is_no_mistake_of_ours() {
     repository.run(&["plan", "--against", "HEAD"]).exits(1).complains(&["of HEAD (", "enviroments"]);
 }
 
+/// A project of one schema, from memory.
+fn read(schema: &str) -> Read {
+    let config =
+        "default_environment = \"e\"\n[environments.e]\nsandbox = true\n[guard]\nmax_deletes = \"100%\"\n";
+    let files = [("bellwether.toml", config), ("schemas/e.avdl", schema)];
+    Read::read(files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into_iter().collect())
+        .unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_differs_is_what_the_schemas_changed(first in schema(), second in schema()) {
+        let project = read(&second);
+        let (name, environment) = project.config.environment(None).unwrap();
+        let plan = |base: &str| {
+            let base = Base { name: "before".to_owned(), project: Some(read(base)) };
+            let request = AgainstRequest {
+                project: &project, name: &name, base: &base, options: Options::default(), now: jiff::Timestamp::UNIX_EPOCH,
+            };
+            against(&request, compile(&project, &name, environment).unwrap()).unwrap()
+        };
+        let same = plan(&second).plan;
+        prop_assert!(same.changes.is_empty() && same.drift.is_empty() && same.blocked.is_empty(), "{same:?}");
+        let planned = plan(&first);
+        let (plan, before) = (planned.plan, planned.refreshed.applied);
+        prop_assert!(plan.drift.is_empty() && plan.blocked.is_empty(), "{plan:?}");
+        let expected = |address: &Address| match (before.get(address), planned.compiled.graph.get(address)) {
+            (None, _) => Some(Action::Create),
+            (_, None) => Some(Action::Delete),
+            (Some(before), Some(node)) => (before.document.get() != node.document).then_some(Action::Update),
+        };
+        let after = planned.compiled.graph.nodes().map(|node| &node.address);
+        let addresses: BTreeSet<&Address> = before.keys().chain(after).collect();
+        let expected: BTreeMap<&Address, Action> =
+            addresses.into_iter().filter_map(|address| Some((address, expected(address)?))).collect();
+        prop_assert_eq!(plan.changes.iter().map(|change| (&change.address, change.action)).collect::<BTreeMap<_, _>>(), expected);
+        for field in plan.changes.iter().flat_map(|change| &change.fields) {
+            prop_assert_eq!(field.changed_by, ChangedBy::Schema);
+        }
+    }
+}
+
 #[test]
 fn a_project_is_the_same_from_memory() {
-    use bellwether::ops::compile;
-    use bellwether::project::{Files, Project as Read};
-
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/storefront");
     let mut files = Files::default();
     for folder in ["", "schemas", "monitors"] {
