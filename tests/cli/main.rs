@@ -5,11 +5,13 @@
 mod asked;
 mod calls;
 mod claims;
+mod comments;
 mod composite;
 mod crash;
 mod double;
 mod drift;
 mod fixes;
+mod formats;
 mod half_read;
 mod identity;
 mod in_process;
