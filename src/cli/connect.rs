@@ -28,15 +28,9 @@ impl Connection {
         sandbox_directory: &Path,
         output: &Output,
     ) -> Result<Self, Failure> {
-        let quiet = output.quiet;
-        let options = Options {
-            notices: Arc::new(move |text: &str| {
-                if !quiet {
-                    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
-                }
-            }),
-            ..Options::default()
-        };
+        let speaker = output.speaker();
+        let options =
+            Options { notices: Arc::new(move |text: &str| speaker.notice(text)), ..Options::default() };
         let stop = options.stop.clone();
         let message = |text: String| Failure::Message(text);
         let (endpoint, credentials, target, sandbox) = match &environment.target {

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::super::args::Global;
+use super::super::args::{Format, Global};
 use super::super::output::Output;
 use super::Outcome;
 use super::session::{Session, header};
 use crate::ops::{Exit, Failure, PlanRequest, drift};
 use crate::plan::Options;
-use crate::render;
+use crate::render::{self, github, markdown};
 
 pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
@@ -34,10 +34,18 @@ pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     let target = connection.target.clone();
     connection.close().await?;
     let drifted = result?;
+    let header = header(&session.project.config, &drifted.planned, &target, session.project.schema_files);
+    let context = session.context(&header);
+    let comment = |context: &markdown::Context| markdown::drift(&drifted.plan, drifted.pending, context);
     if output.json {
         output.json(&drifted.plan);
+    } else if output.format == Format::Markdown {
+        output.result(&comment(&context).body);
     } else {
-        let header = header(&session.project.config, &drifted.planned, &target, session.project.schema_files);
+        if output.format == Format::Github {
+            output.annotate(&github::of_drift(&drifted.plan, output.prefix()));
+            output.summarise(&context, comment);
+        }
         output.result(&render::drift(&drifted.plan, &header, &output.page));
         if drifted.pending > 0 {
             let changes = render::count(drifted.pending, "change");
