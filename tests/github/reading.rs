@@ -211,3 +211,35 @@ async fn an_app_acts_in_a_repository_as_its_installation() {
     assert!(matches!(error, Error::RevokedToken { .. }), "{error}");
     assert_eq!(repository.comments(number).len(), old + 1);
 }
+
+#[tokio::test]
+async fn a_branch_has_a_head_and_a_repository_a_default_branch_and_readers() {
+    let (github, repository) = start();
+    let head = repository.commit(&[]);
+    repository.branch("release/1", &head);
+    let client = client(&github);
+    assert_eq!(client.branch_head("release/1").await.unwrap(), sha(&head));
+    assert_eq!(client.default_branch().await.unwrap(), "main");
+    assert!(!client.is_public().await.unwrap());
+    repository.publish();
+    assert!(client.is_public().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_app_can_ask_for_what_it_missed() {
+    let (github, _) = start();
+    let delivery = |id: u64, status: u16| {
+        json!({"id": id, "guid": format!("guid-{id}"), "delivered_at": "2026-01-01T00:00:00Z", "event": "push",
+            "status_code": status, "action": null, "installation_id": 42})
+    };
+    github.deliveries(vec![delivery(2, 0), delivery(1, 202)]);
+    let key = PrivateKey::from_pem(private_key()).ok().unwrap();
+    let app = App::new(ApiUrl::new(&github.url()).unwrap(), 7, &key, Log::default().options()).unwrap();
+    let deliveries = app.deliveries().await.unwrap();
+    assert_eq!(
+        deliveries.iter().map(|found| (found.id, found.status_code)).collect::<Vec<_>>(),
+        [(2, 0), (1, 202)]
+    );
+    app.redeliver(2).await.unwrap();
+    assert_eq!(github.writes(), ["POST /app/hook/deliveries/2/attempts"]);
+}
