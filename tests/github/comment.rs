@@ -5,7 +5,7 @@ use std::process::Command;
 use bellwether::github::marker::{Marker, PlanMarker};
 use serde_json::Value;
 
-use super::double::{Fault, GitHub, Pull, Repository};
+use super::double::{Actor, Fault, GitHub, Pull, Repository};
 use super::support::{Project, Run, Server};
 use super::{NAME, TOKEN, start};
 
@@ -154,6 +154,19 @@ fn what_a_newer_run_wrote_and_what_others_wrote_is_left_alone() {
     assert!(!scene.github.calls().contains(&"GET /user".to_owned()));
     let authors: Vec<String> = scene.repository.comments(scene.pull).into_iter().map(|c| c.author).collect();
     assert_eq!(authors, ["mallory", US]);
+}
+
+#[test]
+fn the_comment_of_an_app_is_found_again() {
+    let scene = Scene::new();
+    scene.github.revoke(TOKEN);
+    scene.github.token(TOKEN, Actor::Bot("our-app[bot]"));
+    // Where GitHub does not tell who we are, that is said, and can be given.
+    scene.github.fault(Fault::status("POST", "/graphql", 404));
+    scene.comment(&[]).exits(0).complains(&["is our-app[bot]'s", "--author 'our-app[bot]'"]);
+    scene.comment(&[]).exits(0).says(&["The comment says so already"]);
+    scene.comment(&["--author", "our-app[bot]"]).exits(0).says(&["The comment says so already"]);
+    assert_eq!(scene.bodies().len(), 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::super::output::Output;
 use super::Outcome;
 use super::apply::read_plan;
 use crate::github::marker::PlanMarker;
-use crate::github::{ChangedFiles, Client, Error, PullRequest, Sticky};
+use crate::github::{ChangedFiles, Client, Comment, Error, PullRequest, Sticky};
 use crate::ops::{Exit, Failure};
 use crate::plan::Plan;
 
@@ -27,6 +27,9 @@ pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
         Sticky::Silent => ("none", None),
     };
     let url = comment.map(|comment| comment.url.as_str());
+    if let Sticky::Created(comment) = &said {
+        is_ours(&client, comment, output).await.map_err(github_failure)?;
+    }
     if output.json {
         output.json(&json!({"format_version": 1, "comment": word, "url": url}));
     } else {
@@ -79,6 +82,17 @@ async fn write(
     };
     let body = placeholder(plan, link);
     client.sticky(pull.number, &marker, &body, create).await
+}
+
+/// The next run finds the comment by its author.
+async fn is_ours(client: &Client, comment: &Comment, output: &Output) -> Result<(), Error> {
+    let (author, own) = (&comment.author, client.own_login().await?);
+    if !author.eq_ignore_ascii_case(own) {
+        output.notice(&format!(
+            "The comment is {author}'s, and {own}'s was looked for: the next run will not find it. Give --author '{author}'"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a pull request changes anything that bellwether reads. It is silent on all others.

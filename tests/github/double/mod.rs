@@ -55,6 +55,8 @@ pub enum Actor {
     Workflow,
     /// A user's.
     User(&'static str),
+    /// That of another App's installation, `slug[bot]`.
+    Bot(&'static str),
 }
 
 /// A call that came in.
@@ -143,7 +145,7 @@ impl GitHub {
     pub fn token(&self, token: &str, actor: Actor) {
         let login = match actor {
             Actor::Workflow => "github-actions[bot]",
-            Actor::User(login) => login,
+            Actor::User(login) | Actor::Bot(login) => login,
         };
         lock(&self.world).tokens.insert(token.to_owned(), login.to_owned());
     }
@@ -194,9 +196,11 @@ impl GitHub {
         self.requests().into_iter().map(name).collect()
     }
 
-    /// The calls so far that write, without those for tokens.
+    /// The calls so far that write, without those for tokens and queries.
     pub fn writes(&self) -> Vec<String> {
-        let writes = |call: &String| !call.starts_with("GET ") && !call.contains("/access_tokens");
+        let writes = |call: &String| {
+            !call.starts_with("GET ") && !call.contains("/access_tokens") && !call.contains("/graphql")
+        };
         self.calls().into_iter().filter(writes).collect()
     }
 
