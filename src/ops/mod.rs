@@ -1,5 +1,6 @@
 //! The use cases: check, plan, apply, drift, explain, restore. Each takes what it needs and gives a report; none prints.
 
+mod against;
 mod apply;
 mod claims;
 mod compile;
@@ -13,6 +14,7 @@ mod restore;
 mod saved;
 mod validate;
 
+pub use against::{AgainstRequest, Base, against};
 pub use apply::{Applied, Verified, apply, recover};
 pub use compile::{Compiled, compile};
 pub use drift::{Drifted, drift};
@@ -21,4 +23,4 @@ pub use failure::{Exit, Failure};
 pub use plan::{PlanRequest, Planned, plan, plan_from};
 pub use refresh::{Refreshed, refresh, stored};
 pub use restore::{removed, restore};
-pub use saved::{Fresh, check_saved};
+pub use saved::{Fresh, check_saved, is_for_datadog};

@@ -1,23 +1,29 @@
-//! A project on disk: bellwether.toml, the catalog files and the schemas. The only place that reads them.
+//! A project, on disk, in memory or in a commit: bellwether.toml, the catalog files and the schemas. The only place that reads them.
 
 mod files;
+mod git;
+mod listing;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use self::files::{Tree, TreeError};
+use self::files::Tree;
 use crate::catalog::{BUILTIN, Catalog};
 use crate::config::Config;
 use crate::diag::{self, Code, Diagnostic, Sources};
 use crate::schema::{self, InputFile, ParseOptions, SchemaSet};
+
+pub use files::TreeError;
+pub use git::{Commit, GitError};
+pub use listing::{Files, Listing};
 
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "bellwether.toml";
 
 /// A project, read and parsed.
 pub struct Project {
-    /// Its directory.
+    /// Its directory; the empty path for files that lie in none.
     pub root: PathBuf,
     /// bellwether.toml.
     pub config: Config,
@@ -46,6 +52,9 @@ pub enum ProjectError {
     /// A file or directory cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// A commit cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
 }
 
 impl Project {
@@ -55,15 +64,36 @@ impl Project {
     ///
     /// When there is no bellwether.toml, or the directory cannot be read.
     pub fn open(directory: &Path) -> Result<Self, ProjectError> {
-        let tree = Tree::new(directory);
+        match Self::of(&Tree::Directory(directory.to_owned())) {
+            Ok(project) => Ok(Self { root: directory.to_owned(), ..project }),
+            Err(error) if error.is_no_config() => Err(ProjectError::NoConfig(directory.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a project from files that are held in memory; nothing on the disk is looked at.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bellwether.toml among them, or one that is needed is a link or too large.
+    pub fn read(files: Files) -> Result<Self, TreeError> {
+        Self::of(&Tree::Held(files))
+    }
+
+    /// Reads a project as it was in a commit.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bellwether.toml in it, or a file that is needed is a link, too large or not in this clone.
+    pub fn at(commit: Commit) -> Result<Self, TreeError> {
+        Self::of(&Tree::Commit(commit))
+    }
+
+    fn of(tree: &Tree) -> Result<Self, TreeError> {
         let mut sources = Sources::default();
         let mut diagnostics = Vec::new();
         let builtin = sources.add("(embedded catalog)", BUILTIN);
-        let text = match tree.text(CONFIG_FILE) {
-            Ok(text) => text,
-            Err(TreeError::Missing(_)) => return Err(ProjectError::NoConfig(directory.to_owned())),
-            Err(error) => return Err(error.into()),
-        };
+        let text = tree.text(CONFIG_FILE)?;
         let config_file = sources.add(CONFIG_FILE, text.as_str());
         let (config, problems) = Config::parse(config_file, &text);
         diagnostics.extend(problems);
@@ -91,12 +121,12 @@ impl Project {
             inputs.push(InputFile { path, bytes });
         }
         let schema_files = inputs.len();
-        let options = ParseOptions { import_directories: &config.imports, loader: &tree };
+        let options = ParseOptions { import_directories: &config.imports, loader: tree };
         let parsed = schema::parse_project(inputs, &options, &mut sources);
         diagnostics.extend(parsed.diagnostics);
         diag::sort(&mut diagnostics);
         Ok(Self {
-            root: directory.to_owned(),
+            root: PathBuf::new(),
             config,
             sources,
             catalog,
@@ -107,9 +137,9 @@ impl Project {
     }
 
     /// What the project's files look like now: another stamp says that one of them has changed, come or gone. Files are
-    /// looked at, not read.
+    /// looked at, not read. For a project on disk.
     pub fn stamp(&self) -> Stamp {
-        let tree = Tree::new(&self.root);
+        let tree = Tree::Directory(self.root.clone());
         let patterns: Vec<String> = self.config.schemas.iter().chain(&self.config.catalog).cloned().collect();
         let mut paths: BTreeSet<String> = tree.matching(&patterns).unwrap_or_default().into_iter().collect();
         // Imports need not match a pattern.
@@ -127,6 +157,13 @@ impl Project {
     }
 }
 
+impl TreeError {
+    /// Whether there is no project: bellwether.toml is missing.
+    pub fn is_no_config(&self) -> bool {
+        matches!(self, Self::Missing(path) if path == CONFIG_FILE)
+    }
+}
+
 /// Prints one schema file as Avro JSON; `directories` are searched for imports. The paths are as the user gave them.
 ///
 /// # Errors
@@ -137,7 +174,7 @@ pub fn avro_json(
     directories: &[String],
     sources: &mut Sources,
 ) -> Result<(Option<String>, Vec<Diagnostic>), ProjectError> {
-    let tree = Tree::anywhere();
+    let tree = Tree::Anywhere;
     let path = file.to_string_lossy().replace('\\', "/");
     let bytes = tree.bytes(&path)?;
     let options = ParseOptions { import_directories: directories, loader: &tree };

@@ -15,7 +15,9 @@ use super::super::progress::Progress;
 use super::plan::{matches_something, only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
-use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover};
+use crate::ops::{
+    self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, is_for_datadog, recover,
+};
 use crate::plan::{Options, Plan};
 use crate::render;
 use crate::stop::{Level, Stop};
@@ -46,7 +48,10 @@ pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Outpu
 pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |reason: String| Failure::Message(format!("cannot use {}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    Plan::from_json(&text).map_err(|error| failed(error.to_string()))
+    let plan = Plan::from_json(&text).map_err(|error| failed(error.to_string()))?;
+    // Before keys are asked for.
+    is_for_datadog(&plan)?;
+    Ok(plan)
 }
 
 async fn run_on(
