@@ -5,7 +5,6 @@ mod diagnostics;
 mod drift;
 mod fields;
 mod graph;
-pub mod issue;
 mod manual;
 mod page;
 mod plan;

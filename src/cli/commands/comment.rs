@@ -7,10 +7,12 @@ use super::super::connect::{github, github_failure};
 use super::super::output::Output;
 use super::Outcome;
 use super::apply::read_plan;
-use crate::github::marker::PlanMarker;
+use crate::github::marker::{Marker, PlanMarker};
 use crate::github::{ChangedFiles, Client, Comment, Error, PullRequest, Sticky};
 use crate::ops::{Exit, Failure};
 use crate::plan::Plan;
+use crate::render;
+use crate::render::markdown::{Context, LIMIT};
 
 pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
     let plan = read_plan(&arguments.plan)?;
@@ -71,17 +73,29 @@ async fn write(
 ) -> Result<Sticky, Error> {
     let changes = !plan.changes.is_empty() || !plan.blocked.is_empty() || plan.has_errors();
     let create = changes && touches_a_project(&client.changed_files(pull.number).await?);
-    let marker = PlanMarker {
+    let (head, base) = (pull.head_sha.short().to_owned(), pull.base_sha.short().to_owned());
+    let mut marker = PlanMarker {
         env: plan.environment.clone(),
         plan: plan.digest.chars().take(12).collect(),
-        head: pull.head_sha.short().to_owned(),
-        base: pull.base_sha.short().to_owned(),
+        head: head.clone(),
+        base: base.clone(),
         actions: plan.changes.len() as u64,
-        cut: 0,
+        cut: u64::MAX,
         run,
     };
-    let body = placeholder(plan, link);
-    client.sticky(pull.number, &marker, &body, create).await
+    let context = Context {
+        compared_with: plan.against.clone(),
+        head: Some(head),
+        base: Some(base),
+        full_plan: link.map(str::to_owned),
+        // What a plan against other schemas says is in the repository; live monitors are not.
+        names_only: plan.against.is_none() && client.is_public().await?,
+        limit: Some(LIMIT.saturating_sub(marker.line().len() + 1)),
+        ..Context::default()
+    };
+    let shown = render::markdown::plan(plan, &context);
+    marker.cut = shown.cut as u64;
+    client.sticky(pull.number, &marker, &shown.body, create).await
 }
 
 /// The next run finds the comment by its author.
@@ -110,8 +124,4 @@ fn checked_link(link: &str) -> Result<&str, Failure> {
         return Ok(link);
     }
     Err(Failure::Usage("--link: it has to be a URL that begins with https://".to_owned()))
-}
-
-fn placeholder(plan: &Plan, link: Option<&str>) -> String {
-    format!("{} changes {}", plan.changes.len(), link.unwrap_or_default())
 }
