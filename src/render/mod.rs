@@ -1,11 +1,13 @@
 //! Turning results into text: for people, and as JSON. Renderers take data and give a `String`; they print nothing.
 
 mod apply;
+mod changes;
 mod diagnostics;
 mod drift;
 mod fields;
 mod graph;
 mod manual;
+pub mod markdown;
 mod page;
 mod plan;
 
