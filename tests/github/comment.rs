@@ -239,7 +239,7 @@ fn a_mistake_on_the_command_line_is_found_before_anything_is_asked() {
     }
     scene.run_with(&[], &[("GITHUB_TOKEN", "")]).exits(1).complains(&["GITHUB_TOKEN: it is empty"]);
     scene.run_with(&[], &[("GITHUB_TOKEN", "a b")]).exits(1).complains(&["GITHUB_TOKEN: it contains"]);
-    scene.project.edit("plan.json", "\"create\": 1", "\"create\": 2");
+    scene.comment(&["--env", "prod"]).exits(1).complains(&["was made for `sandbox`, not for `prod`"]);
     let text = scene.project.read("plan.json").replace("traffic_threshold", "traffic_harmless");
     scene.project.write("plan.json", &text);
     scene.comment(&[]).exits(1).complains(&["plan.json", "the file was edited"]);

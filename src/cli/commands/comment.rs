@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::args::CommentArguments;
+use super::super::args::{CommentArguments, Global};
 use super::super::connect::{github, github_failure};
 use super::super::output::Output;
 use super::Outcome;
@@ -14,8 +14,12 @@ use crate::plan::Plan;
 use crate::render;
 use crate::render::markdown::{Context, LIMIT};
 
-pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
+pub async fn run(arguments: &CommentArguments, global: &Global, output: &mut Output) -> Outcome {
     let plan = read_plan(&arguments.plan)?;
+    if let Some(name) = global.environment.as_ref().filter(|name| **name != plan.environment) {
+        let message = format!("the plan was made for `{}`, not for `{name}`", plan.environment);
+        return Err(Failure::Message(message).into());
+    }
     let link = arguments.link.as_deref().map(checked_link).transpose()?;
     let (client, run) = github(&arguments.github, output)?;
     let pull = client.pull_request(arguments.pull_request).await.map_err(github_failure)?;
