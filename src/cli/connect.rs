@@ -1,11 +1,13 @@
-//! From an environment of bellwether.toml to a Datadog to talk to. The only place that reads credentials.
+//! From an environment of bellwether.toml to a Datadog to talk to, and to a repository on GitHub. The only place that reads credentials.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use super::args::GitHubArguments;
 use super::output::Output;
 use crate::config::{Environment, Target};
 use crate::datadog::{Credentials, Endpoint, Options, Secret, Writer};
+use crate::github::{ApiUrl, Client, Repository, Token};
 use crate::ops::Failure;
 use crate::sandbox::{Attached, Sandbox};
 use crate::stop::Stop;
@@ -28,9 +30,7 @@ impl Connection {
         sandbox_directory: &Path,
         output: &Output,
     ) -> Result<Self, Failure> {
-        let speaker = output.speaker();
-        let options =
-            Options { notices: Arc::new(move |text: &str| speaker.notice(text)), ..Options::default() };
+        let options = options(output);
         let stop = options.stop.clone();
         let message = |text: String| Failure::Message(text);
         let (endpoint, credentials, target, sandbox) = match &environment.target {
@@ -61,6 +61,44 @@ impl Connection {
             None => Ok(()),
         }
     }
+}
+
+fn options(output: &Output) -> Options {
+    let speaker = output.speaker();
+    Options { notices: Arc::new(move |text: &str| speaker.notice(text)), ..Options::default() }
+}
+
+/// A client of a repository on GitHub, and the number of this run; 0 where it has none.
+pub fn github(arguments: &GitHubArguments, output: &Output) -> Result<(Client, u64), Failure> {
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let usage = |name: &str, error: &dyn std::fmt::Display| Failure::Usage(format!("{name}: {error}"));
+    let Some(repository) = given(&arguments.repository) else {
+        let message = "which repository? Give --repository OWNER/NAME, or set GITHUB_REPOSITORY";
+        return Err(Failure::Usage(message.to_owned()));
+    };
+    let repository: Repository = repository.parse().map_err(|error| usage("--repository", &error))?;
+    let api = match arguments.github_url.as_str() {
+        "" => ApiUrl::default(),
+        url => ApiUrl::new(url).map_err(|error| usage("--github-url", &error))?,
+    };
+    let run = given(&arguments.run).map(|run| run.parse()).transpose();
+    let run: u64 = run.map_err(|error| usage("--run", &error))?.unwrap_or_default();
+    let token = std::env::var("GITHUB_TOKEN").unwrap_or_default();
+    let token = Token::new(&token).map_err(|error| {
+        let hint =
+            "a token that may write to issues and pull requests is needed in the process's environment";
+        Failure::Message(format!("GITHUB_TOKEN: {error}; {hint}"))
+    })?;
+    let client = Client::new(api, token, repository, options(output)).map_err(github_failure)?;
+    Ok(match &arguments.author {
+        Some(login) => (client.acting_as(login), run),
+        None => (client, run),
+    })
+}
+
+/// What GitHub did not do.
+pub fn github_failure(error: crate::github::Error) -> Failure {
+    Failure::Message(error.to_string())
 }
 
 fn credentials_from_environment() -> Result<Credentials, Failure> {
