@@ -2,7 +2,7 @@
 
 mod args;
 mod commands;
-mod connect;
+mod credentials;
 mod output;
 mod progress;
 

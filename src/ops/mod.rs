@@ -4,6 +4,7 @@ mod apply;
 mod claims;
 mod compile;
 mod complete;
+mod connect;
 mod drift;
 mod explain;
 mod failure;
@@ -15,6 +16,7 @@ mod validate;
 
 pub use apply::{Applied, Verified, apply, recover};
 pub use compile::{Compiled, compile};
+pub use connect::Connection;
 pub use drift::{Drifted, drift};
 pub use explain::{Explanation, ParameterRow, explain};
 pub use failure::{Exit, Failure};

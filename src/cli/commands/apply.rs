@@ -9,13 +9,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::super::args::{ApplyArguments, Global};
-use super::super::connect::Connection;
 use super::super::output::Output;
 use super::super::progress::Progress;
 use super::plan::{matches_something, only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
-use crate::ops::{self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover};
+use crate::ops::{
+    self, Applied, Connection, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover,
+};
 use crate::plan::{Options, Plan};
 use crate::render;
 use crate::stop::{Level, Stop};

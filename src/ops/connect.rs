@@ -1,12 +1,10 @@
-//! From an environment of bellwether.toml to a Datadog to talk to. The only place that reads credentials.
+//! From an environment of bellwether.toml to a Datadog to talk to.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use super::output::Output;
+use super::Failure;
 use crate::config::{Environment, Target};
 use crate::datadog::{Credentials, Endpoint, Options, Secret, Writer};
-use crate::ops::Failure;
 use crate::sandbox::{Attached, Sandbox};
 use crate::stop::Stop;
 
@@ -22,21 +20,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects to the environment's Datadog; an embedded sandbox keeps its monitors in `sandbox_directory`.
+    /// Connects to the environment's Datadog; an embedded sandbox keeps its monitors in `sandbox_directory`, and takes no
+    /// credentials.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be used, the sandbox cannot be started, or `credentials` gives none.
     pub async fn open(
         environment: &Environment,
         sandbox_directory: &Path,
-        output: &Output,
+        credentials: impl FnOnce() -> Result<Credentials, Failure> + Send,
+        options: Options,
     ) -> Result<Self, Failure> {
-        let quiet = output.quiet;
-        let options = Options {
-            notices: Arc::new(move |text: &str| {
-                if !quiet {
-                    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
-                }
-            }),
-            ..Options::default()
-        };
         let stop = options.stop.clone();
         let message = |text: String| Failure::Message(text);
         let (endpoint, credentials, target, sandbox) = match &environment.target {
@@ -49,11 +44,11 @@ impl Connection {
             }
             Target::Site(site) => {
                 let endpoint = Endpoint::site(site).map_err(|e| message(e.to_string()))?;
-                (endpoint, credentials_from_environment()?, site.clone(), None)
+                (endpoint, credentials()?, site.clone(), None)
             }
             Target::ApiUrl(url) => {
                 let endpoint = Endpoint::api_url(url).map_err(|e| message(e.to_string()))?;
-                (endpoint, credentials_from_environment()?, url.clone(), None)
+                (endpoint, credentials()?, url.clone(), None)
             }
         };
         let writer = Writer::with(endpoint, credentials, options)?;
@@ -61,24 +56,16 @@ impl Connection {
     }
 
     /// Ends an embedded sandbox in order.
+    ///
+    /// # Errors
+    ///
+    /// When its database cannot be closed.
     pub async fn close(self) -> Result<(), Failure> {
         match self.sandbox {
             Some(sandbox) => sandbox.stop().await.map_err(|e| Failure::Message(e.to_string())),
             None => Ok(()),
         }
     }
-}
-
-fn credentials_from_environment() -> Result<Credentials, Failure> {
-    let secret = |name: &str| match std::env::var(name) {
-        Ok(text) if !text.trim().is_empty() => {
-            Secret::new(&text).map_err(|error| Failure::Message(format!("{name}: {error}")))
-        }
-        _ => Err(Failure::Message(format!(
-            "{name} is not set: this environment needs DD_API_KEY and DD_APP_KEY in the process's environment"
-        ))),
-    };
-    Ok(Credentials { api_key: secret("DD_API_KEY")?, app_key: secret("DD_APP_KEY")? })
 }
 
 fn sandbox_credentials() -> Result<Credentials, Failure> {
