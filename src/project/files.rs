@@ -1,4 +1,4 @@
-//! Files below a directory: patterns, limits, and no way out of it.
+//! A project's files, in a directory or in memory: patterns, limits, and no way out.
 
 use std::fs;
 use std::io;
@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::listing::Files;
 use crate::schema::{LoadError, Loader};
 
 /// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 16 << 20;
+pub(super) const MAX_FILE: u64 = 16 << 20;
 
-/// The files below a directory.
-pub struct Tree {
-    root: PathBuf,
-    /// Whether imports may lie outside of the root; only for `schema FILE`, where the user names any file.
-    anywhere: bool,
+/// The files of a project.
+pub enum Tree {
+    /// Those below a directory.
+    Directory(PathBuf),
+    /// Any file, named from the current directory; only for `schema FILE`, where the user names any file.
+    Anywhere,
+    /// Those held in memory.
+    Held(Files),
 }
 
 /// A file or directory that cannot be read.
@@ -57,16 +61,6 @@ pub enum TreeError {
 }
 
 impl Tree {
-    /// The files below `root`.
-    pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), anywhere: false }
-    }
-
-    /// Any file, named from the current directory.
-    pub fn anywhere() -> Self {
-        Self { root: PathBuf::new(), anywhere: true }
-    }
-
     /// The paths that match one of `patterns`, sorted. Hidden files are passed over.
     pub fn matching(&self, patterns: &[String]) -> Result<Vec<String>, TreeError> {
         let set = globs(patterns)?;
@@ -75,28 +69,11 @@ impl Tree {
         starts.dedup();
         let mut found = Vec::new();
         for start in starts {
-            let directory = self.root.join(start);
-            if !directory.exists() {
-                continue;
-            }
-            let walk = ignore::WalkBuilder::new(&directory).standard_filters(false).hidden(true).build();
-            for entry in walk {
-                let entry = entry.map_err(|error| TreeError::Io {
-                    path: directory.display().to_string(),
-                    source: error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked")),
-                })?;
-                let relative = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
-                let Some(kind) = entry.file_type().filter(|kind| !kind.is_dir() && set.is_match(relative))
-                else {
-                    continue;
-                };
-                let path = relative.to_string_lossy().replace('\\', "/");
-                // Passing over it would look as if its monitors were no longer asked for.
-                if !kind.is_file() {
-                    return Err(TreeError::NotAFile(path));
-                }
-                found.push(path);
-            }
+            found.append(&mut match self {
+                Self::Directory(root) => walk(root, start, &set)?,
+                Self::Anywhere => walk(Path::new(""), start, &set)?,
+                Self::Held(files) => files.matching(start, &set)?,
+            });
         }
         found.sort();
         found.dedup();
@@ -105,16 +82,11 @@ impl Tree {
 
     /// The bytes of a file.
     pub fn bytes(&self, path: &str) -> Result<Vec<u8>, TreeError> {
-        let full = self.root.join(path);
-        let io = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => TreeError::Missing(path.to_owned()),
-            _ => TreeError::Io { path: path.to_owned(), source },
-        };
-        let size = fs::metadata(&full).map_err(io)?.len();
-        if size > MAX_FILE {
-            return Err(TreeError::TooLarge { path: path.to_owned(), size });
+        match self {
+            Self::Directory(root) => read(&root.join(path), path),
+            Self::Anywhere => read(Path::new(path), path),
+            Self::Held(files) => files.bytes(path),
         }
-        fs::read(&full).map_err(io)
     }
 
     /// The text of a file.
@@ -126,16 +98,17 @@ impl Tree {
 
 impl Loader for Tree {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        if !self.anywhere && (path.starts_with("../") || Path::new(path).is_absolute()) {
+        let is_outside = path.starts_with("../") || Path::new(path).is_absolute();
+        if is_outside && !matches!(self, Self::Anywhere) {
             return Err(LoadError::Other("it lies outside of the project".to_owned()));
         }
-        if !self.anywhere {
+        if let Self::Directory(root) = self {
             // A link could lead out of the project, and an error message would show what it leads to.
-            let inside = |path: &Path| {
-                let root = self.root.canonicalize().ok()?;
-                Some(path.canonicalize().ok()?.starts_with(root))
+            let inside = || {
+                let path = root.join(path).canonicalize().ok()?;
+                Some(path.starts_with(root.canonicalize().ok()?))
             };
-            match inside(&self.root.join(path)) {
+            match inside() {
                 Some(false) => return Err(LoadError::Other("it is a link out of the project".to_owned())),
                 Some(true) => {}
                 None => return Err(LoadError::NotFound),
@@ -146,6 +119,46 @@ impl Loader for Tree {
             other => LoadError::Other(other.to_string()),
         })
     }
+}
+
+/// The files below the directory `start` of `root` that match.
+fn walk(root: &Path, start: &str, set: &GlobSet) -> Result<Vec<String>, TreeError> {
+    let directory = root.join(start);
+    let mut found = Vec::new();
+    if !directory.exists() {
+        return Ok(found);
+    }
+    let walk = ignore::WalkBuilder::new(&directory).standard_filters(false).hidden(true).build();
+    for entry in walk {
+        let entry = entry.map_err(|error| TreeError::Io {
+            path: directory.display().to_string(),
+            source: error.into_io_error().unwrap_or_else(|| io::Error::other("it cannot be walked")),
+        })?;
+        let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        let Some(kind) = entry.file_type().filter(|kind| !kind.is_dir() && set.is_match(relative)) else {
+            continue;
+        };
+        let path = relative.to_string_lossy().replace('\\', "/");
+        // Passing over it would look as if its monitors were no longer asked for.
+        if !kind.is_file() {
+            return Err(TreeError::NotAFile(path));
+        }
+        found.push(path);
+    }
+    Ok(found)
+}
+
+/// The bytes of the file `full`, which the user knows as `path`.
+fn read(full: &Path, path: &str) -> Result<Vec<u8>, TreeError> {
+    let io = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => TreeError::Missing(path.to_owned()),
+        _ => TreeError::Io { path: path.to_owned(), source },
+    };
+    let size = fs::metadata(full).map_err(io)?.len();
+    if size > MAX_FILE {
+        return Err(TreeError::TooLarge { path: path.to_owned(), size });
+    }
+    fs::read(full).map_err(io)
 }
 
 /// The directory before the first wildcard, so that nothing else is walked.
@@ -185,7 +198,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let tree = Tree::new(directory.path());
+        let tree = Tree::Directory(directory.path().to_owned());
         let found = tree.matching(&["schemas/**/*.avdl".to_owned()]).unwrap();
         assert_eq!(found, ["schemas/a.avdl", "schemas/x/y/b.avdl"]);
         assert!(tree.matching(&["../**/*.avdl".to_owned()]).is_err());
@@ -198,7 +211,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("a.txt"), "").unwrap();
         std::os::unix::fs::symlink("a.txt", directory.path().join("b.avdl")).unwrap();
-        let found = Tree::new(directory.path()).matching(&["*.avdl".to_owned()]);
+        let found = Tree::Directory(directory.path().to_owned()).matching(&["*.avdl".to_owned()]);
         assert!(matches!(found, Err(TreeError::NotAFile(path)) if path == "b.avdl"));
     }
 
@@ -207,7 +220,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("outside.avsc"), "x").unwrap();
         fs::create_dir(directory.path().join("project")).unwrap();
-        let tree = Tree::new(&directory.path().join("project"));
+        let tree = Tree::Directory(directory.path().join("project"));
         assert!(matches!(tree.load("../outside.avsc"), Err(LoadError::Other(_))));
         assert_eq!(tree.load("missing.avsc"), Err(LoadError::NotFound));
         #[cfg(unix)]
@@ -216,5 +229,65 @@ mod tests {
                 .unwrap();
             assert!(matches!(tree.load("link.avsc"), Err(LoadError::Other(_))));
         }
+    }
+
+    fn held(paths: &[&str]) -> Tree {
+        Tree::Held(paths.iter().map(|path| ((*path).to_owned(), b"x".to_vec())).collect())
+    }
+
+    #[test]
+    fn patterns_mean_the_same_in_memory() {
+        let tree = held(&[
+            "other/d.avdl",
+            "schemas-of-others/f.avdl",
+            "schemas/.hidden/e.avdl",
+            "schemas/a.avdl",
+            "schemas/c.txt",
+            "schemas/x/y/b.avdl",
+            ".events/g.avdl",
+        ]);
+        let matching = |patterns: &[&str]| {
+            tree.matching(&patterns.iter().map(|pattern| (*pattern).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(matching(&["schemas/**/*.avdl"]).unwrap(), ["schemas/a.avdl", "schemas/x/y/b.avdl"]);
+        assert_eq!(matching(&["schemas/*.avdl", "schemas/a*", "none/*"]).unwrap(), ["schemas/a.avdl"]);
+        assert_eq!(matching(&["*/*.avdl"]).unwrap().len(), 3, "a hidden directory is passed over");
+        assert_eq!(matching(&[".events/*.avdl"]).unwrap(), [".events/g.avdl"], "unless it is named");
+        assert!(matching(&["../**/*.avdl"]).is_err());
+    }
+
+    #[test]
+    fn imports_cannot_leave_memory_for_the_disk() {
+        let tree = held(&["schemas/a.avsc"]);
+        assert_eq!(tree.load("schemas/a.avsc"), Ok(b"x".to_vec()));
+        assert_eq!(tree.load("Cargo.toml"), Err(LoadError::NotFound));
+        for path in ["../a.avsc", "/etc/passwd"] {
+            assert!(matches!(tree.load(path), Err(LoadError::Other(_))), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_memory_is_an_error_where_a_file_is_looked_for() {
+        let mut files = Files::default();
+        files.add("schemas/a.avdl", Vec::new());
+        files.add_special("schemas/b.avdl");
+        files.add_special("schemas/c");
+        let tree = Tree::Held(files);
+        let link = |pattern: &str| match tree.matching(&[pattern.to_owned()]) {
+            Err(TreeError::NotAFile(path)) => path,
+            other => panic!("{pattern}: {other:?}"),
+        };
+        assert_eq!(link("schemas/*.avdl"), "schemas/b.avdl");
+        assert_eq!(link("schemas/c/*.avdl"), "schemas/c");
+        assert_eq!(tree.matching(&["schemas/a*".to_owned()]).unwrap(), ["schemas/a.avdl"]);
+        assert!(
+            matches!(tree.bytes("schemas/c/d.avdl"), Err(TreeError::NotAFile(path)) if path == "schemas/c")
+        );
+    }
+
+    #[test]
+    fn a_file_in_memory_has_the_same_limit() {
+        let files = Files::from_iter([("a.avsc".to_owned(), vec![0; MAX_FILE as usize + 1])]);
+        assert!(matches!(Tree::Held(files).bytes("a.avsc"), Err(TreeError::TooLarge { .. })));
     }
 }

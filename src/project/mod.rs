@@ -1,23 +1,27 @@
-//! A project on disk: bellwether.toml, the catalog files and the schemas. The only place that reads them.
+//! A project, on disk or in memory: bellwether.toml, the catalog files and the schemas. The only place that reads them.
 
 mod files;
+mod listing;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use self::files::{Tree, TreeError};
+use self::files::Tree;
 use crate::catalog::{BUILTIN, Catalog};
 use crate::config::Config;
 use crate::diag::{self, Code, Diagnostic, Sources};
 use crate::schema::{self, InputFile, ParseOptions, SchemaSet};
+
+pub use files::TreeError;
+pub use listing::{Files, Listing};
 
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "bellwether.toml";
 
 /// A project, read and parsed.
 pub struct Project {
-    /// Its directory.
+    /// Its directory; none for files that are held in memory, which is the empty path.
     pub root: PathBuf,
     /// bellwether.toml.
     pub config: Config,
@@ -55,15 +59,29 @@ impl Project {
     ///
     /// When there is no bellwether.toml, or the directory cannot be read.
     pub fn open(directory: &Path) -> Result<Self, ProjectError> {
-        let tree = Tree::new(directory);
+        match Self::of(&Tree::Directory(directory.to_owned())) {
+            Ok(project) => Ok(Self { root: directory.to_owned(), ..project }),
+            Err(TreeError::Missing(path)) if path == CONFIG_FILE => {
+                Err(ProjectError::NoConfig(directory.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a project from files that are held in memory; nothing on the disk is looked at.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bellwether.toml among them, or one that is needed is a link or too large.
+    pub fn read(files: Files) -> Result<Self, TreeError> {
+        Self::of(&Tree::Held(files))
+    }
+
+    fn of(tree: &Tree) -> Result<Self, TreeError> {
         let mut sources = Sources::default();
         let mut diagnostics = Vec::new();
         let builtin = sources.add("(embedded catalog)", BUILTIN);
-        let text = match tree.text(CONFIG_FILE) {
-            Ok(text) => text,
-            Err(TreeError::Missing(_)) => return Err(ProjectError::NoConfig(directory.to_owned())),
-            Err(error) => return Err(error.into()),
-        };
+        let text = tree.text(CONFIG_FILE)?;
         let config_file = sources.add(CONFIG_FILE, text.as_str());
         let (config, problems) = Config::parse(config_file, &text);
         diagnostics.extend(problems);
@@ -91,12 +109,12 @@ impl Project {
             inputs.push(InputFile { path, bytes });
         }
         let schema_files = inputs.len();
-        let options = ParseOptions { import_directories: &config.imports, loader: &tree };
+        let options = ParseOptions { import_directories: &config.imports, loader: tree };
         let parsed = schema::parse_project(inputs, &options, &mut sources);
         diagnostics.extend(parsed.diagnostics);
         diag::sort(&mut diagnostics);
         Ok(Self {
-            root: directory.to_owned(),
+            root: PathBuf::new(),
             config,
             sources,
             catalog,
@@ -107,9 +125,9 @@ impl Project {
     }
 
     /// What the project's files look like now: another stamp says that one of them has changed, come or gone. Files are
-    /// looked at, not read.
+    /// looked at, not read. For a project on disk.
     pub fn stamp(&self) -> Stamp {
-        let tree = Tree::new(&self.root);
+        let tree = Tree::Directory(self.root.clone());
         let patterns: Vec<String> = self.config.schemas.iter().chain(&self.config.catalog).cloned().collect();
         let mut paths: BTreeSet<String> = tree.matching(&patterns).unwrap_or_default().into_iter().collect();
         // Imports need not match a pattern.
@@ -137,7 +155,7 @@ pub fn avro_json(
     directories: &[String],
     sources: &mut Sources,
 ) -> Result<(Option<String>, Vec<Diagnostic>), ProjectError> {
-    let tree = Tree::anywhere();
+    let tree = Tree::Anywhere;
     let path = file.to_string_lossy().replace('\\', "/");
     let bytes = tree.bytes(&path)?;
     let options = ParseOptions { import_directories: directories, loader: &tree };
