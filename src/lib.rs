@@ -28,6 +28,8 @@ pub mod dogstatsd;
 pub mod event;
 #[cfg(feature = "cli")]
 pub mod fleet;
+#[cfg(feature = "cli")]
+pub mod github;
 pub mod model;
 #[cfg(feature = "cli")]
 pub mod normalise;
@@ -44,6 +46,8 @@ pub mod publisher;
 pub mod query;
 #[cfg(feature = "cli")]
 pub mod render;
+#[cfg(feature = "cli")]
+pub mod retry;
 #[cfg(feature = "cli")]
 pub mod review;
 #[cfg(feature = "cli")]

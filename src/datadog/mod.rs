@@ -12,7 +12,6 @@ mod endpoint;
 mod error;
 mod limits;
 mod reader;
-mod retry;
 mod text;
 mod transport;
 mod writer;
@@ -20,10 +19,10 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use crate::retry::{Clock, Notices, Options, Retry};
 pub use call::Calls;
 pub use credentials::{BadSecret, Credentials, Secret};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::ApiError;
 pub use reader::Reader;
-pub use retry::{Clock, Notices, Options, Retry};
 pub use writer::{Deleted, Writer};

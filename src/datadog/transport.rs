@@ -12,8 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::call::{Call, Counters};
 use super::limits::{Bucket, Generation, Limits, Permit};
-use super::retry::Options;
-use super::{ApiError, Credentials, Endpoint, text};
+use super::{ApiError, Credentials, Endpoint, Options, text};
 use crate::stop::Level;
 
 /// The largest body that is read, decompressed. A page of 1,000 monitors has a few megabytes.

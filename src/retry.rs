@@ -50,11 +50,13 @@ impl Clock {
         Self { wait, ..self }
     }
 
-    pub(super) fn now(&self) -> Instant {
+    /// What time it is.
+    pub fn now(&self) -> Instant {
         (self.now)()
     }
 
-    pub(super) async fn wait(&self, duration: Duration) {
+    /// Waits.
+    pub async fn wait(&self, duration: Duration) {
         (self.wait)(duration).await;
     }
 }
@@ -95,7 +97,7 @@ impl Default for Retry {
 impl Retry {
     /// The wait after the `failures`th failure, counted from 1: anything between nothing and the full step
     /// ("full jitter"), so that clients that failed together do not come back together.
-    pub(super) fn backoff(&self, failures: u32) -> Duration {
+    pub fn backoff(&self, failures: u32) -> Duration {
         let step = self.base.saturating_mul(1 << (failures - 1).min(16));
         // The keys of the standard library's hash maps are random, and that is all that is needed here.
         let random = std::hash::RandomState::new().build_hasher().finish();

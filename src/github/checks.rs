@@ -1,0 +1,314 @@
+//! Checks: what others say of a commit, what a branch requires, and what we say.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::client::encoded;
+use super::transport::Call;
+use super::{Client, CommitSha, Error};
+
+/// Annotations that GitHub takes with one request.
+const ANNOTATIONS: usize = 50;
+/// The longest text of an output, in characters.
+const LONGEST: usize = 65_535;
+
+/// How far a check is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckState {
+    /// It has not ended.
+    Pending,
+    /// It is content: success, neutral or skipped.
+    Passed,
+    /// It is not.
+    Failed,
+}
+
+/// What somebody says of a commit: a check run or a commit status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, or the status's context.
+    pub name: String,
+    /// The slug of the App that says so; none for a status.
+    pub app: Option<String>,
+    /// How far it is.
+    pub state: CheckState,
+    /// What it says, in GitHub's word.
+    pub conclusion: String,
+}
+
+#[derive(Deserialize)]
+struct RawRuns {
+    check_runs: Vec<RawRun>,
+}
+
+#[derive(Deserialize)]
+struct RawRun {
+    id: u64,
+    name: String,
+    status: String,
+    conclusion: Option<String>,
+    app: Option<RawApp>,
+    external_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawApp {
+    slug: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawStatuses {
+    statuses: Vec<RawStatus>,
+}
+
+#[derive(Deserialize)]
+struct RawStatus {
+    context: String,
+    state: String,
+}
+
+/// How a check run of ours ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// All is well.
+    Success,
+    /// Nothing to say.
+    Neutral,
+    /// A guard is in the way.
+    ActionRequired,
+    /// Something is wrong.
+    Failure,
+    /// It was overtaken.
+    Cancelled,
+}
+
+/// How grave an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnnotationLevel {
+    /// Worth knowing.
+    Notice,
+    /// Suspicious.
+    Warning,
+    /// Wrong.
+    Failure,
+}
+
+/// A remark at a line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Annotation {
+    /// The file, by its path from the repository's root.
+    pub path: String,
+    /// The first line, from 1.
+    pub start_line: u32,
+    /// The last line.
+    pub end_line: u32,
+    /// How grave it is.
+    #[serde(rename = "annotation_level")]
+    pub level: AnnotationLevel,
+    /// What it says.
+    pub message: String,
+    /// Its heading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// What a check run shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CheckOutput {
+    /// One line, seen without a click.
+    pub title: String,
+    /// Markdown; cut at 65,535 characters, like the text.
+    pub summary: String,
+    /// More Markdown.
+    pub text: Option<String>,
+    /// Remarks at lines; any number.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A check run of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRun {
+    /// Its name, `bellwether/prod`.
+    pub name: String,
+    /// The commit.
+    pub head_sha: CommitSha,
+    /// How the caller knows it again: a check run with the same name, commit and key is the same.
+    pub key: String,
+    /// How it ended; none while it goes on.
+    pub conclusion: Option<Conclusion>,
+    /// What it shows.
+    pub output: CheckOutput,
+    /// Where there is more.
+    pub details_url: Option<String>,
+}
+
+impl CheckRun {
+    /// The body of a request, with the annotations from `from` on that still fit.
+    fn body(&self, from: usize) -> Value {
+        let output = &self.output;
+        let annotations: Vec<&Annotation> = output.annotations.iter().skip(from).take(ANNOTATIONS).collect();
+        let mut shown = json!({"title": cut(&output.title, 255), "summary": cut(&output.summary, LONGEST)});
+        if let Some(text) = &output.text {
+            shown["text"] = json!(cut(text, LONGEST));
+        }
+        if !annotations.is_empty() {
+            shown["annotations"] = json!(annotations);
+        }
+        let mut body = json!({"name": self.name, "external_id": self.key, "output": shown});
+        match self.conclusion {
+            // GitHub sets the status itself where there is a conclusion.
+            Some(conclusion) => body["conclusion"] = json!(conclusion),
+            None => body["status"] = json!("in_progress"),
+        }
+        if let Some(url) = &self.details_url {
+            body["details_url"] = json!(url);
+        }
+        body
+    }
+}
+
+impl Client {
+    /// What everybody says of a commit: the newest check run of each name, and the newest status of each context.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read to the end.
+    pub async fn checks(&self, sha: &CommitSha) -> Result<Vec<Check>, Error> {
+        let runs = |page: RawRuns| page.check_runs;
+        let runs = self.list(&self.path(&format!("commits/{sha}/check-runs")), runs, |_| false).await?;
+        let run = |run: RawRun| {
+            let conclusion = run.conclusion.unwrap_or_else(|| run.status.clone());
+            let state = match (run.status.as_str(), conclusion.as_str()) {
+                ("completed", "success" | "neutral" | "skipped") => CheckState::Passed,
+                ("completed", _) => CheckState::Failed,
+                _ => CheckState::Pending,
+            };
+            Check { name: run.name, app: run.app.and_then(|app| app.slug), state, conclusion }
+        };
+        let statuses = |page: RawStatuses| page.statuses;
+        let statuses = self.list(&self.path(&format!("commits/{sha}/status")), statuses, |_| false).await?;
+        let status = |status: RawStatus| {
+            let state = match status.state.as_str() {
+                "success" => CheckState::Passed,
+                "pending" => CheckState::Pending,
+                _ => CheckState::Failed,
+            };
+            Check { name: status.context, app: None, state, conclusion: status.state }
+        };
+        Ok(runs.into_iter().map(run).chain(statuses.into_iter().map(status)).collect())
+    }
+
+    /// The names of the checks that a branch requires, by its protection and by the repository's rules; none where the
+    /// token may read neither.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not answer.
+    pub async fn required_checks(&self, branch: &str) -> Result<Option<BTreeSet<String>>, Error> {
+        let branch = encoded(branch);
+        let protection = self.readable(&self.path(&format!("branches/{branch}"))).await?;
+        let rules = self.readable(&self.path(&format!("rules/branches/{branch}?per_page=100"))).await?;
+        if protection.is_none() && rules.is_none() {
+            return Ok(None);
+        }
+        let contexts = protection.as_ref().and_then(|answer| {
+            answer.pointer("/protection/required_status_checks/contexts").and_then(Value::as_array)
+        });
+        let contexts = contexts.into_iter().flatten().filter_map(Value::as_str);
+        let rules = rules.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let rules = rules.filter(|rule| rule["type"] == "required_status_checks");
+        let ruled = rules
+            .filter_map(|rule| rule.pointer("/parameters/required_status_checks").and_then(Value::as_array))
+            .flatten()
+            .filter_map(|check| check.get("context").and_then(Value::as_str));
+        Ok(Some(contexts.chain(ruled).map(str::to_owned).collect()))
+    }
+
+    async fn readable(&self, path: &str) -> Result<Option<Value>, Error> {
+        match self.transport.json(&Call::get(path.to_owned())).await {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::NotFound { .. } | Error::Forbidden { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates a check run, with all its annotations, and gives its number.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not take it. Annotations beyond the first 50 may be missing then.
+    pub async fn create_check_run(&self, run: &CheckRun) -> Result<u64, Error> {
+        #[derive(Deserialize)]
+        struct Created {
+            id: u64,
+        }
+        let mut body = run.body(0);
+        body["head_sha"] = json!(run.head_sha);
+        let call = Call::post(self.path("check-runs"), body);
+        let id = match self.transport.json::<Created>(&call).await {
+            Ok(created) => created.id,
+            Err(error) if error.outcome_unknown() => match self.find_check_run(run).await? {
+                Some(id) => id,
+                None => self.transport.json::<Created>(&call).await?.id,
+            },
+            Err(error) => return Err(error),
+        };
+        self.annotate(id, run, ANNOTATIONS).await?;
+        Ok(id)
+    }
+
+    /// Changes a check run. GitHub adds the annotations to those that are there.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not take it.
+    pub async fn update_check_run(&self, id: u64, run: &CheckRun) -> Result<(), Error> {
+        let call = Call::patch(self.path(&format!("check-runs/{id}")), run.body(0));
+        let call = if run.output.annotations.is_empty() { call } else { call.once() };
+        self.transport.send(&call).await?;
+        self.annotate(id, run, ANNOTATIONS).await
+    }
+
+    /// Sends the annotations from `from` on.
+    async fn annotate(&self, id: u64, run: &CheckRun, from: usize) -> Result<(), Error> {
+        for from in (from..run.output.annotations.len()).step_by(ANNOTATIONS) {
+            let call = Call::patch(self.path(&format!("check-runs/{id}")), run.body(from)).once();
+            self.transport.send(&call).await?;
+        }
+        Ok(())
+    }
+
+    /// A check run of ours with the same name, commit and key.
+    async fn find_check_run(&self, run: &CheckRun) -> Result<Option<u64>, Error> {
+        let name = encoded(&run.name);
+        let path = self.path(&format!("commits/{}/check-runs?check_name={name}&filter=all", run.head_sha));
+        let runs = self.list(&path, |page: RawRuns| page.check_runs, |_| false).await?;
+        let same = |found: &RawRun| found.external_id.as_deref() == Some(&run.key);
+        Ok(runs.into_iter().find(same).map(|found| found.id))
+    }
+}
+
+/// A text of at most `limit` characters.
+fn cut(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(limit - 1).collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!(cut("äöü", 3), "äöü");
+        assert_eq!(cut("äöüß", 3), "äö…");
+    }
+}
