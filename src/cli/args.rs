@@ -186,6 +186,11 @@ pub struct PlanArguments {
     /// Use the stored snapshot instead of reading Datadog
     #[arg(long)]
     pub offline: bool,
+    /// Compare with other schemas instead of Datadog, without keys, network or state: with the project in DIR, or with
+    /// the last commit that HEAD and the Git ref REF have in common. An existing directory comes first; a branch of its
+    /// name is refs/heads/NAME
+    #[arg(long, value_name = "DIR|REF", conflicts_with_all = ["offline", "reset_drift"])]
+    pub against: Option<String>,
     /// Only addresses that match this pattern
     #[arg(long, value_name = "GLOB")]
     pub only: Option<String>,

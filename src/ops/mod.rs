@@ -1,5 +1,6 @@
 //! The use cases: check, plan, apply, drift, explain, restore. Each takes what it needs and gives a report; none prints.
 
+mod against;
 mod apply;
 mod claims;
 mod compile;
@@ -14,6 +15,7 @@ mod restore;
 mod saved;
 mod validate;
 
+pub use against::{AgainstRequest, Base, against};
 pub use apply::{Applied, Verified, apply, recover};
 pub use compile::{Compiled, compile};
 pub use connect::Connection;
@@ -23,4 +25,4 @@ pub use failure::{Exit, Failure};
 pub use plan::{PlanRequest, Planned, plan, plan_from};
 pub use refresh::{Refreshed, refresh, stored};
 pub use restore::{removed, restore};
-pub use saved::{Fresh, check_saved};
+pub use saved::{Fresh, check_saved, is_for_datadog};

@@ -17,6 +17,19 @@ pub struct Fresh {
     pub already_applied: usize,
 }
 
+/// Refuses a plan that was made against other schemas: what it says of Datadog is what they ask for.
+///
+/// # Errors
+///
+/// When it is such a plan.
+pub fn is_for_datadog(plan: &Plan) -> Result<(), Failure> {
+    let Some(against) = &plan.against else { return Ok(()) };
+    Err(Failure::Message(format!(
+        "the plan was made against {against}, from schemas alone, and not against Datadog. Nothing was written. \
+         Make one without --against"
+    )))
+}
+
 /// Compares a saved plan with what is live: an object that is neither as it was planned from nor as it was planned
 /// to be makes the plan stale.
 ///
@@ -24,8 +37,10 @@ pub struct Fresh {
 ///
 /// # Errors
 ///
-/// [`Failure::Stale`], naming the objects, and when the plan is of another organisation; nothing was written.
+/// [`Failure::Stale`], naming the objects, and when the plan is of another organisation or not one for Datadog; nothing
+/// was written.
 pub fn check_saved(saved: Plan, now: &Planned) -> Result<Fresh, Failure> {
+    is_for_datadog(&saved)?;
     if let (Some(planned), Some(found)) = (saved.organisation, now.plan.organisation)
         && planned != found
     {

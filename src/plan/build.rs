@@ -129,6 +129,7 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         digest: String::new(),
         created_at: inputs.now,
         only: inputs.options.only.map(|(pattern, _)| pattern.to_owned()),
+        against: None,
         summary: Summary { unchanged, ..Summary::default() },
         api_calls: ApiCalls { read: inputs.read_calls, write: 0 },
         budget: budget::line(inputs.graph, inputs.snapshot, inputs.budget),

@@ -39,6 +39,9 @@ pub struct Plan {
     /// The `--only` pattern, when the plan covers only some addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
+    /// What the schemas were compared with instead of Datadog: such a plan cannot be applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub against: Option<String>,
     /// How many changes of each kind there are.
     pub summary: Summary,
     /// Calls to Datadog.
@@ -350,15 +353,18 @@ impl Plan {
             json!([drift.address, fields.collect::<Vec<_>>()])
         });
         let (changes, drift): (Vec<Value>, Vec<Value>) = (changes.collect(), drift.collect());
-        let all = json!([
-            FORMAT_VERSION,
-            self.environment,
-            self.organisation,
-            self.only,
-            changes,
-            drift,
-            self.blocked
-        ]);
+        let mut all = vec![
+            json!(FORMAT_VERSION),
+            json!(self.environment),
+            json!(self.organisation),
+            json!(self.only),
+            json!(changes),
+            json!(drift),
+            json!(self.blocked),
+        ];
+        // A plan that can be applied keeps the digest that it had before there were others.
+        all.extend(self.against.as_ref().map(|against| json!(against)));
+        let all = Value::Array(all);
         hex(&Sha256::digest(plain_numbers(&all).to_string().as_bytes()))
     }
 

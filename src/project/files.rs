@@ -1,4 +1,4 @@
-//! A project's files, in a directory or in memory: patterns, limits, and no way out.
+//! A project's files, in a directory, in memory or in a commit: patterns, limits, and no way out.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::git::Commit;
 use super::listing::Files;
 use crate::schema::{LoadError, Loader};
 
@@ -20,6 +21,8 @@ pub enum Tree {
     Anywhere,
     /// Those held in memory.
     Held(Files),
+    /// Those of a Git commit.
+    Commit(Commit),
 }
 
 /// A file or directory that cannot be read.
@@ -73,6 +76,7 @@ impl Tree {
                 Self::Directory(root) => walk(root, start, &set)?,
                 Self::Anywhere => walk(Path::new(""), start, &set)?,
                 Self::Held(files) => files.matching(start, &set)?,
+                Self::Commit(commit) => commit.matching(start, &set)?,
             });
         }
         found.sort();
@@ -86,6 +90,7 @@ impl Tree {
             Self::Directory(root) => read(&root.join(path), path),
             Self::Anywhere => read(Path::new(path), path),
             Self::Held(files) => files.bytes(path),
+            Self::Commit(commit) => commit.bytes(path),
         }
     }
 

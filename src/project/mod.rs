@@ -1,6 +1,7 @@
-//! A project, on disk or in memory: bellwether.toml, the catalog files and the schemas. The only place that reads them.
+//! A project, on disk, in memory or in a commit: bellwether.toml, the catalog files and the schemas. The only place that reads them.
 
 mod files;
+mod git;
 mod listing;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use crate::diag::{self, Code, Diagnostic, Sources};
 use crate::schema::{self, InputFile, ParseOptions, SchemaSet};
 
 pub use files::TreeError;
+pub use git::{Commit, GitError};
 pub use listing::{Files, Listing};
 
 /// The name of the configuration file.
@@ -21,7 +23,7 @@ pub const CONFIG_FILE: &str = "bellwether.toml";
 
 /// A project, read and parsed.
 pub struct Project {
-    /// Its directory; none for files that are held in memory, which is the empty path.
+    /// Its directory; the empty path for files that lie in none.
     pub root: PathBuf,
     /// bellwether.toml.
     pub config: Config,
@@ -50,6 +52,9 @@ pub enum ProjectError {
     /// A file or directory cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// A commit cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
 }
 
 impl Project {
@@ -75,6 +80,15 @@ impl Project {
     /// When there is no bellwether.toml among them, or one that is needed is a link or too large.
     pub fn read(files: Files) -> Result<Self, TreeError> {
         Self::of(&Tree::Held(files))
+    }
+
+    /// Reads a project as it was in a commit.
+    ///
+    /// # Errors
+    ///
+    /// When there is no bellwether.toml in it, or a file that is needed is a link, too large or not in this clone.
+    pub fn at(commit: Commit) -> Result<Self, TreeError> {
+        Self::of(&Tree::Commit(commit))
     }
 
     fn of(tree: &Tree) -> Result<Self, TreeError> {

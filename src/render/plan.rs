@@ -87,7 +87,10 @@ pub fn plan_summary(plan: &Plan, header: &Header, page: &Page) -> String {
 fn nothing(plan: &Plan, header: &Header, page: &Page) -> String {
     let files = count(header.schema_files, "schema file");
     let verb = if header.read == "1 monitor" { "matches" } else { "match" };
-    let mut text = format!("No changes. {} {verb} {files}.", header.read);
+    let mut text = match &plan.against {
+        Some(base) => format!("No changes against {}. {} in {files}.", clean_line(base), header.read),
+        None => format!("No changes. {} {verb} {files}.", header.read),
+    };
     if !plan.drift.is_empty() {
         text.push_str(&format!(" {} drifted (bellwether drift).", plan.drift.len()));
     }
@@ -99,7 +102,8 @@ fn nothing(plan: &Plan, header: &Header, page: &Page) -> String {
 }
 
 fn heading(plan: &Plan, header: &Header, page: &Page) -> String {
-    let left = page.symbols(&format!("bellwether plan · {}", plan.environment));
+    let base = plan.against.as_ref().map(|base| format!(" · against {}", clean_line(base)));
+    let left = page.symbols(&format!("bellwether plan · {}{}", plan.environment, base.unwrap_or_default()));
     let right = page.symbols(&format!("{} · {}", header.target, header.read));
     let mut text = page.spread(&left, &page.paint(Style::Strong, &left), &right);
     text.push('\n');
@@ -387,13 +391,24 @@ fn summary(plan: &Plan, header: &Header, page: &Page) -> String {
     if !guards.is_empty() {
         line("guards", guards.join(" · "));
     }
-    line("calls", format!("{} made to read, {} to write", plan.api_calls.read, plan.api_calls.write));
+    if plan.against.is_none() {
+        line("calls", format!("{} made to read, {} to write", plan.api_calls.read, plan.api_calls.write));
+    }
     for blocked in &plan.blocked {
         line("BLOCKED", clean_line(&blocked.message));
         line("", clean_line(&blocked.help));
     }
     if plan.blocked.is_empty() && !plan.changes.is_empty() {
         match &header.saved {
+            saved if plan.against.is_some() => {
+                if let Some(file) = saved {
+                    line("saved", format!("{} → {file}", plan.short_digest()));
+                }
+                line(
+                    "next",
+                    "bellwether plan compares with Datadog, and shows what an apply does".to_owned(),
+                );
+            }
             Some(file) => {
                 line("saved", format!("{} → {file}", plan.short_digest()));
                 line("", format!("apply exactly this:  bellwether apply {file}"));

@@ -15,7 +15,8 @@ use super::plan::{matches_something, only, show};
 use super::session::Session;
 use super::{CommandError, Outcome};
 use crate::ops::{
-    self, Applied, Connection, Exit, Failure, PlanRequest, Planned, Verified, check_saved, recover,
+    self, Applied, Connection, Exit, Failure, PlanRequest, Planned, Verified, check_saved, is_for_datadog,
+    recover,
 };
 use crate::plan::{Options, Plan};
 use crate::render;
@@ -46,7 +47,10 @@ pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Outpu
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |reason: String| Failure::Message(format!("cannot use {}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    Plan::from_json(&text).map_err(|error| failed(error.to_string()))
+    let plan = Plan::from_json(&text).map_err(|error| failed(error.to_string()))?;
+    // Before keys are asked for.
+    is_for_datadog(&plan)?;
+    Ok(plan)
 }
 
 async fn run_on(

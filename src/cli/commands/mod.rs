@@ -1,5 +1,6 @@
 //! One thin file per command: wiring, and nothing that decides.
 
+mod against;
 #[cfg(unix)]
 mod aggregate;
 mod apply;

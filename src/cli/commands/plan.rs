@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::super::args::{Global, PlanArguments};
 use super::super::output::{Output, json_text};
+use super::against::against;
 use super::session::{Session, header};
 use super::{CommandError, Outcome};
 use crate::ops::{Exit, Failure, PlanRequest, Planned, plan};
@@ -23,7 +24,9 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
         only: arguments.only.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
-    let (planned, mut header) = if arguments.offline {
+    let (planned, mut header) = if let Some(wanted) = &arguments.against {
+        against(&session, wanted, options, output)?
+    } else if arguments.offline {
         offline(&session, options, output).await?
     } else {
         let store = session.store("bellwether plan", output)?;
