@@ -6,7 +6,7 @@ use crate::suggest::closest;
 const LONGEST_LINE: usize = 512;
 
 /// What the first line of a comment says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Said {
     /// It is not addressed to bellwether.
     Nothing,

@@ -1,0 +1,216 @@
+//! One queue for each repository and environment, its jobs one after the other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::counters::JOBS;
+use super::job::{Answer, Job, Task};
+use super::log::Level;
+use super::trouble::Trouble;
+use super::dispatch::Context;
+use super::{Service, dispatch, planning, speech};
+use crate::github::Repository;
+use crate::stop;
+
+/// How often a job is begun that fails for a passing reason, before whoever asked is told.
+const TRIES: u32 = 6;
+/// The longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A repository, and an environment once it is known.
+type Lane = (Repository, Option<String>);
+
+/// The queues, and what works them off.
+#[derive(Default)]
+pub struct Lanes(Mutex<HashMap<Lane, (UnboundedSender<u64>, JoinHandle<()>)>>);
+
+/// Puts a job, which is on the disk, at the end of its queue.
+pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {
+    let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if service.stop.is_raised() {
+        // The next start takes it up.
+        return;
+    }
+    let lane = (job.repository.clone(), job.environment.clone());
+    let (sender, _) = lanes.entry(lane).or_insert_with(|| {
+        let (sender, receiver) = unbounded_channel();
+        (sender, tokio::spawn(work_off(Arc::clone(service), receiver)))
+    });
+    // The other end lives until the service stops.
+    let _ = sender.send(id);
+}
+
+/// Ends when no job is under way any more. No new one is begun, since the service stops.
+pub async fn finished(service: &Service) {
+    for (sender, worker) in take(service) {
+        drop(sender);
+        let _ = worker.await;
+    }
+}
+
+/// Lets go of whatever is under way.
+pub async fn abandon(service: &Service) {
+    for (_, worker) in take(service) {
+        worker.abort();
+    }
+}
+
+fn take(service: &Service) -> Vec<(UnboundedSender<u64>, JoinHandle<()>)> {
+    let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *lanes).into_values().collect()
+}
+
+async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
+    loop {
+        let id = tokio::select! {
+            biased;
+            () = service.stop.reached(stop::Level::Drain) => return,
+            id = jobs.recv() => id,
+        };
+        let Some(id) = id else { return };
+        // A task of its own: a panic ends the job, not the queue.
+        let job = tokio::spawn(work(Arc::clone(&service), id));
+        if let Err(error) = job.await {
+            service.counters.add(JOBS, "failed");
+            let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
+            service.settings.log.line(Level::Error, "job failed", &fields);
+            let _ = service.ledger.divide(id, &[]);
+        }
+    }
+}
+
+/// Works a job off: does it, keeps what came of it, tells it.
+async fn work(service: Arc<Service>, id: u64) {
+    let mut job = match service.ledger.job(id) {
+        Ok(Some(job)) => job,
+        Ok(None) => return,
+        Err(error) => {
+            let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
+            return service.settings.log.line(Level::Error, "job failed", &fields);
+        }
+    };
+    let result = match act(&service, id, &mut job).await {
+        Ok(()) => "done",
+        Err(Trouble::Kept(reason)) => {
+            service.log_job(Level::Error, "job kept for the next start", &job, id, &reason);
+            return service.counters.add(JOBS, "kept");
+        }
+        Err(trouble) => {
+            service.log_job(Level::Error, "job failed", &job, id, &trouble.to_string());
+            "failed"
+        }
+    };
+    service.counters.add(JOBS, result);
+    if result == "done" {
+        service.log_job(Level::Info, "job done", &job, id, "");
+    }
+}
+
+async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Trouble> {
+    let mut parts = Vec::new();
+    if job.answer.is_none() {
+        // Whoever asked by a comment is told before long; all else waits until GitHub is back.
+        let tries = job.task.comment().map(|_| TRIES);
+        let done = attempt(service, id, job, tries, async |job| dispatch::run(service, id, job).await);
+        match done.await {
+            Ok(dispatch::Outcome::Answer(answer)) => job.answer = Some(answer),
+            Ok(dispatch::Outcome::Parts(found)) => {
+                parts = found;
+                job.answer = Some(Answer::default());
+            }
+            Err(Trouble::Kept(reason)) => return Err(Trouble::Kept(reason)),
+            Err(trouble) => match answer_of(job, &trouble) {
+                Some(answer) => {
+                    service.log_job(Level::Warn, "job failed", job, id, &trouble.to_string());
+                    job.answer = Some(answer);
+                }
+                None => {
+                    service.ledger.divide(id, &[])?;
+                    return Err(trouble);
+                }
+            },
+        }
+        // Before it is told: whatever happens to GitHub now, it is not done again.
+        if parts.is_empty() {
+            service.ledger.keep(id, job)?;
+        }
+    }
+    let told = attempt(service, id, job, None, async |job| tell(service, id, job).await).await;
+    if let Err(Trouble::Kept(reason)) = told {
+        return Err(Trouble::Kept(reason));
+    }
+    for (id, part) in service.ledger.divide(id, &parts)?.into_iter().zip(&parts) {
+        enqueue(service, id, part);
+    }
+    told
+}
+
+/// Tries until it succeeds, fails for good, or was tried often enough; without `tries`, until the service stops.
+async fn attempt<T>(
+    service: &Arc<Service>,
+    id: u64,
+    job: &Job,
+    tries: Option<u32>,
+    run: impl AsyncFn(&Job) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    let retry = &service.settings.retry;
+    let mut failures = 0;
+    loop {
+        match run(job).await {
+            Err(Trouble::Later(reason)) => {
+                failures += 1;
+                if tries.is_some_and(|tries| failures >= tries) {
+                    return Err(Trouble::Failed(reason));
+                }
+                service.log_job(Level::Warn, "tried again later", job, id, &reason);
+            }
+            other => return other,
+        }
+        let wait = retry.backoff(failures).min(LONGEST_WAIT);
+        tokio::select! {
+            () = retry.clock.wait(wait) => {}
+            () = service.stop.reached(stop::Level::Drain) => {
+                return Err(Trouble::Kept("the service was stopped".to_owned()));
+            }
+        }
+    }
+}
+
+/// What is said of a failure, where somebody waits for an answer.
+fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
+    let environment = job.environment.as_deref();
+    match &job.task {
+        Task::Said { .. } => Some(Answer::refused(speech::failed(environment, trouble))),
+        Task::Merged { .. } => {
+            Some(Answer {
+                comment: Some(speech::not_applied(environment, trouble)),
+                ..Answer::default()
+            })
+        }
+        Task::Look { .. } | Task::Closed { .. } | Task::Pushed { .. } => None,
+    }
+}
+
+/// Tells what came of a job. Each part can be repeated.
+async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
+    let (Some(answer), Some(number)) = (&job.answer, job.task.number()) else { return Ok(()) };
+    if *answer == Answer::default() {
+        return Ok(());
+    }
+    let site = service.site(&job.repository).await?;
+    if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
+        let context = Context { service, site: &site, job, id, number, environment };
+        planning::ended(&context, ended).await?;
+    }
+    if let Some(text) = &answer.comment {
+        site.client.comment_once(number, &format!("job-{id}"), text).await?;
+    }
+    if let (Some(receipt), Some(comment)) = (answer.receipt, job.task.comment()) {
+        site.client.react(comment.id, receipt.reaction()).await?;
+    }
+    Ok(())
+}
