@@ -250,9 +250,13 @@ impl Transport {
                 (StatusCode::NOT_FOUND, _) => {
                     return Err(Error::NotFound { call: call.label(), said: String::new() });
                 }
-                (status, _) => {
+                (status, _) if status.is_server_error() => {
                     let reason = status.as_u16().to_string();
                     return Err(Error::Unavailable { call: call.label(), reason, sent: true });
+                }
+                (status, _) => {
+                    let said = String::new();
+                    return Err(Error::Rejected { call: call.label(), status: status.as_u16(), said });
                 }
             };
         }

@@ -4,6 +4,8 @@
 //! read: what is in the archive is up to whoever wrote the commit.
 
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -87,7 +89,7 @@ impl Client {
         let mut failures = 0;
         loop {
             match self.archive_once(sha, wanted, limits).await {
-                // A connection that broke in the middle. What GitHub did not answer was tried often enough already.
+                // A connection that broke in the middle. What the API did not answer was tried often enough already.
                 Err((error, true)) => {
                     failures += 1;
                     if !self.transport.again(failures, &error).await {
@@ -115,7 +117,10 @@ impl Client {
         let Some(location) = reply.location() else {
             return Err((Error::Moved { call: call.label() }, false));
         };
-        let mut response = self.transport.download(&call, location).await.map_err(|error| (error, false))?;
+        let mut response = self.transport.download(&call, location).await.map_err(|error| {
+            let again = error.is_transient();
+            (error, again)
+        })?;
         let (sender, receiver) = mpsc::channel(16);
         let (commit, wanted, limits) = (sha.clone(), wanted.clone(), *limits);
         let reading = tokio::task::spawn_blocking(move || {

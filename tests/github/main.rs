@@ -1,0 +1,68 @@
+//! The client of GitHub and the commands that write there, against a double behind a real socket.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
+mod double;
+mod reading;
+mod trouble;
+mod writing;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bellwether::github::{ApiUrl, Client, Clock, Options, Retry, Token};
+
+use double::{Actor, GitHub, Repository};
+
+pub const TOKEN: &str = "ghs_5ecre70123456789abcdef";
+pub const NAME: &str = "octo/schemas";
+
+/// A double with one repository, and a workflow's token.
+pub fn start() -> (GitHub, Repository) {
+    let github = GitHub::start();
+    github.token(TOKEN, Actor::Workflow);
+    let repository = github.repository(NAME);
+    (github, repository)
+}
+
+/// What a client did besides calling.
+#[derive(Clone, Default)]
+pub struct Log {
+    waits: Arc<Mutex<Vec<Duration>>>,
+    notices: Arc<Mutex<Vec<String>>>,
+}
+
+impl Log {
+    /// Options under which nothing really waits.
+    pub fn options(&self) -> Options {
+        let (waits, notices) = (Arc::clone(&self.waits), Arc::clone(&self.notices));
+        let clock = Clock::skipping().0.observed(move |wait| waits.lock().unwrap().push(wait));
+        Options {
+            retry: Retry { clock, ceiling: Duration::from_secs(300), ..Retry::default() },
+            notices: Arc::new(move |line| notices.lock().unwrap().push(line.to_owned())),
+            timeout: Duration::from_secs(10),
+            ..Options::default()
+        }
+    }
+
+    pub fn waits(&self) -> Vec<u64> {
+        self.waits.lock().unwrap().iter().map(Duration::as_secs).collect()
+    }
+
+    pub fn notices(&self) -> String {
+        self.notices.lock().unwrap().join("\n")
+    }
+}
+
+pub fn client(github: &GitHub) -> Client {
+    client_with(github, &Log::default())
+}
+
+pub fn client_with(github: &GitHub, log: &Log) -> Client {
+    let (api, token) = (ApiUrl::new(&github.url()).unwrap(), Token::new(TOKEN).ok().unwrap());
+    Client::new(api, token, NAME.parse().unwrap(), log.options()).unwrap()
+}
+
+pub fn sha(text: &str) -> bellwether::github::CommitSha {
+    text.parse().unwrap()
+}
