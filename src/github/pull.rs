@@ -216,6 +216,24 @@ impl Client {
         Ok(raw.into_iter().map(review).collect())
     }
 
+    /// The pull request that was merged as this commit, or brought it, if one did.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not say.
+    pub async fn merged_as(&self, sha: &CommitSha) -> Result<Option<u64>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            number: u64,
+            merged_at: Option<String>,
+        }
+        match self.all::<Answer>(&self.path(&format!("commits/{sha}/pulls"))).await {
+            Ok(pulls) => Ok(pulls.into_iter().find(|pull| pull.merged_at.is_some()).map(|pull| pull.number)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The newest commit of a branch.
     ///
     /// # Errors

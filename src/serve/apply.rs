@@ -40,9 +40,8 @@ pub async fn apply(
     let now = &service.settings.now;
     ops::recover(&built.project, &planned.compiled, &planned.refreshed, &state, now())?;
     let plan = planned.plan.clone();
-    let matcher = crate::project::address_pattern(order.asked.only.as_deref())
-        .map_err(|error| Trouble::Failed(error))?;
-    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher(address));
+    let only = ops::Addresses::matching(order.asked.only.as_deref())?;
+    let test = |address: &str| only.contain(address);
     let request = PlanRequest {
         project: &built.project,
         name: context.environment,

@@ -23,10 +23,9 @@ impl Counters {
     pub fn page(&self, waiting: usize, calls_left: Option<u64>) -> String {
         let mut page = String::new();
         // Writing into a String cannot fail.
-        for (name, help) in [
-            (DELIVERIES, "Deliveries by what was made of them."),
-            (JOBS, "Jobs by how they ended."),
-        ] {
+        for (name, help) in
+            [(DELIVERIES, "Deliveries by what was made of them."), (JOBS, "Jobs by how they ended.")]
+        {
             let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} counter\n");
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             for ((_, result), value) in all.iter().filter(|((found, _), _)| *found == name) {

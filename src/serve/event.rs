@@ -83,7 +83,9 @@ pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
         Ok(payload) => payload,
         Err(error) => return Meaning::Unreadable(error.to_string()),
     };
-    let Some(raw) = &payload.repository else { return Meaning::Unreadable("it names no repository".to_owned()) };
+    let Some(raw) = &payload.repository else {
+        return Meaning::Unreadable("it names no repository".to_owned());
+    };
     let Ok(repository) = raw.full_name.parse::<Repository>() else {
         return Meaning::Unreadable("its repository has no name".to_owned());
     };

@@ -45,9 +45,10 @@ impl Log {
         };
         let time = format!("{:.3}", (self.now)());
         let all = [("time", time.as_str()), ("level", level), ("event", event)];
-        let parts = all.iter().chain(fields).map(|(name, value)| {
-            format!("\"{name}\":{}", serde_json::Value::String(clean_line(value)))
-        });
+        let parts = all
+            .iter()
+            .chain(fields)
+            .map(|(name, value)| format!("\"{name}\":{}", serde_json::Value::String(clean_line(value))));
         (self.sink)(&format!("{{{}}}", parts.collect::<Vec<_>>().join(",")));
     }
 }

@@ -29,7 +29,7 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     match result? {
         Left::Answer(answer) => Ok(answer),
         Left::Missing(missing) => {
-            context.log(Level::Warn, "not applied", &speech::words(&missing));
+            context.log(Level::Warn, "not applied", &speech::logged(&missing));
             planning::show(context, &pull, &Asked::default(), false).await?;
             let word = service.settings.words.first().map_or("bellwether", String::as_str);
             let text = speech::merge_refused(context.environment, word, &missing);
@@ -103,7 +103,7 @@ pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer,
         }
         Left::Answer(_) => return Ok(Answer::default()),
         Left::Missing(missing) => {
-            context.log(Level::Warn, "not applied", &speech::words(&missing));
+            context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let title = "Not applied".to_owned();
             (Conclusion::ActionRequired, title, speech::push_refused(context.environment, &missing))
         }

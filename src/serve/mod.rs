@@ -13,6 +13,7 @@ mod http;
 mod job;
 mod ledger;
 mod log;
+mod markdown;
 mod merging;
 mod planning;
 mod queue;
@@ -21,6 +22,7 @@ mod signature;
 mod site;
 mod speech;
 mod trouble;
+mod words;
 mod workspace;
 
 use std::collections::HashMap;
@@ -43,6 +45,9 @@ pub use log::{Log, Now, Sink};
 pub use signature::{WeakSecret, WebhookSecrets};
 use site::Site;
 use trouble::Trouble;
+
+/// How long what was abandoned may take to notice.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A repository that is served. Deliveries of others are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,13 +178,17 @@ impl Running {
     /// made are still made, and no new ones. What is not done is taken up by the next start.
     pub async fn stop(self, patience: Duration) {
         self.service.stop.raise(Level::Drain);
+        let workers = queue::close(&self.service);
         let finish = async {
             let _ = self.server.await;
-            queue::finished(&self.service).await;
+            for worker in workers {
+                let _ = worker.await;
+            }
         };
-        if tokio::time::timeout(patience, finish).await.is_err() {
+        tokio::pin!(finish);
+        if tokio::time::timeout(patience, &mut finish).await.is_err() {
             self.service.stop.raise(Level::Abort);
-            queue::abandon(&self.service).await;
+            let _ = tokio::time::timeout(LAST_PATIENCE, finish).await;
         }
     }
 }
@@ -191,9 +200,9 @@ impl Service {
         if let Some(site) = sites.get(repository) {
             return Ok(Arc::clone(site));
         }
-        let watched = self.watched(repository).ok_or_else(|| {
-            Trouble::Failed(format!("{repository} is not served any more"))
-        })?;
+        let watched = self
+            .watched(repository)
+            .ok_or_else(|| Trouble::Failed(format!("{repository} is not served any more")))?;
         let site = Arc::new(Site::open(watched, &self.settings).await?);
         sites.insert(repository.clone(), Arc::clone(&site));
         Ok(site)

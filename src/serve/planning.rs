@@ -7,14 +7,15 @@ use super::job::{Answer, Comment, Ended, Receipt};
 use super::ledger::ShownPlan;
 use super::log::Level;
 use super::site::Purpose;
-use super::speech::{self, Verdict};
+use super::speech::{self, Finding};
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build};
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
 use crate::ops::{self, AgainstRequest, Base, Failure, PlanRequest, Planned};
-use crate::plan::{Only, Options};
+use crate::plan::{Only, Options, Plan};
 use crate::project::Project;
+use crate::render::Header;
 use crate::review::{Command, Verb};
 
 /// What a plan is asked for.
@@ -73,11 +74,14 @@ pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) 
         });
         if !is_seen {
             show(context, &pull, &Asked::default(), true).await?;
-            return Ok(Answer::refused(speech::fork_moved(&pull.head_sha, &command.written(None, Verb::Plan))));
+            return Ok(Answer::refused(speech::fork_moved(
+                &pull.head_sha,
+                &command.written(None, Verb::Plan),
+            )));
         }
     }
-    let told = show(context, &pull, &Asked::of(command), false).await?;
-    Ok(Answer { comment: told, receipt: Some(Receipt::Done), ended: None })
+    show(context, &pull, &Asked::of(command), false).await?;
+    Ok(Answer { comment: None, receipt: Some(Receipt::Done), ended: None })
 }
 
 /// Whether GitHub's time `one` is not after `other`.
@@ -85,21 +89,21 @@ pub fn is_before(one: &str, other: &str) -> bool {
     matches!((one.parse::<Timestamp>(), other.parse::<Timestamp>()), (Ok(one), Ok(other)) if one <= other)
 }
 
-/// Makes a plan and shows it: in the comment, in the check, and in the ledger. Gives what has to be said beside.
+/// Makes a plan and shows it: in the comment, in the check, and in the ledger.
 pub async fn show(
     context: &Context<'_>,
     pull: &PullRequest,
     asked: &Asked,
     offline: bool,
-) -> Result<Option<String>, Trouble> {
+) -> Result<(), Trouble> {
     let made = make(context, pull, asked, offline).await;
-    let (verdict, base) = match made {
-        Ok((verdict, base)) => (verdict, Some(base)),
+    let (finding, base) = match made {
+        Ok((finding, base)) => (finding, Some(base)),
         // Not what a later try would mend: it is what there is to say.
         Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
         Err(other) => return Err(other),
     };
-    publish(context, pull, verdict, base.as_ref(), offline).await
+    publish(context, pull, finding, base.as_ref(), offline).await
 }
 
 /// Makes a plan, or finds out what stands in its way.
@@ -108,7 +112,7 @@ async fn make(
     pull: &PullRequest,
     asked: &Asked,
     offline: bool,
-) -> Result<(Verdict, CommitSha), Trouble> {
+) -> Result<(Finding, CommitSha), Trouble> {
     let (site, environment) = (context.site, context.environment);
     let workspace = match pull.merged {
         true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
@@ -125,9 +129,11 @@ async fn make(
     let built = build(workspace.files.clone(), environment.to_owned()).await?;
     let planned = match before {
         Some(before) => against(context, &built, before, &base),
-        None => live(context, &built, asked, Purpose::Read).await.map(|(planned, header)| (planned.plan, header)),
+        None => {
+            live(context, &built, asked, Purpose::Read).await.map(|(planned, header)| (planned.plan, header))
+        }
     };
-    let verdict = match planned {
+    let finding = match planned {
         Ok((plan, header)) => speech::plan(&speech::PlanWords {
             plan: &plan,
             header: &header,
@@ -146,7 +152,7 @@ async fn make(
         }
         Err(other) => speech::no_plan(environment, &speech::reason(&other)),
     };
-    Ok((verdict, base))
+    Ok((finding, base))
 }
 
 /// A plan against the base branch's schemas: no keys, no Datadog.
@@ -155,7 +161,7 @@ fn against(
     built: &Built,
     before: Project,
     base: &CommitSha,
-) -> Result<(crate::plan::Plan, crate::render::Header), Failure> {
+) -> Result<(Plan, Header), Failure> {
     let compiled = again(built, context.environment)?;
     let base = Base { name: format!("`{}`", base.short()), project: Some(before) };
     let request = AgainstRequest {
@@ -166,7 +172,7 @@ fn against(
         now: (context.service.settings.now)(),
     };
     let planned = ops::against(&request, compiled)?;
-    let header = ops_header(built, &planned, &base.name);
+    let header = header(built, &planned, &base.name);
     Ok((planned.plan, header))
 }
 
@@ -181,7 +187,7 @@ pub async fn live(
     built: &Built,
     asked: &Asked,
     purpose: Purpose,
-) -> Result<(Planned, crate::render::Header), Failure> {
+) -> Result<(Planned, Header), Failure> {
     let (site, service) = (context.site, context.service);
     let connection = site.connect(&built.environment, purpose, &service.settings, &service.stop).await?;
     let result = with(context, built, asked, &connection).await;
@@ -195,9 +201,9 @@ pub async fn with(
     built: &Built,
     asked: &Asked,
     connection: &ops::Connection,
-) -> Result<(Planned, crate::render::Header), Failure> {
-    let matcher = crate::project::address_pattern(asked.only.as_deref()).map_err(Failure::Message)?;
-    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher(address));
+) -> Result<(Planned, Header), Failure> {
+    let only = ops::Addresses::matching(asked.only.as_deref())?;
+    let test = |address: &str| only.contain(address);
     let state = context.site.state(context.environment);
     let reader = connection.writer.reader();
     let request = PlanRequest {
@@ -210,58 +216,60 @@ pub async fn with(
         now: (context.service.settings.now)(),
     };
     let planned = ops::plan(&request, again(built, context.environment)?).await?;
-    let header = ops_header(built, &planned, &connection.target);
+    ops::matches_something(&planned, &request.options)?;
+    let header = header(built, &planned, &connection.target);
     Ok((planned, header))
 }
 
-fn ops_header(built: &Built, planned: &Planned, target: &str) -> crate::render::Header {
-    ops::header(&built.project.config, planned, target, built.project.schema_files)
+fn header(built: &Built, planned: &Planned, target: &str) -> Header {
+    let (project, snapshot) = (&built.project, &planned.refreshed.snapshot);
+    Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
 }
 
 /// Writes the comment and the check, and remembers what was shown.
 async fn publish(
     context: &Context<'_>,
     pull: &PullRequest,
-    verdict: Verdict,
+    finding: Finding,
     base: Option<&CommitSha>,
     offline: bool,
-) -> Result<Option<String>, Trouble> {
+) -> Result<(), Trouble> {
     let (service, site, environment) = (context.service, context.site, context.environment);
     let marker = PlanMarker {
         env: environment.to_owned(),
-        plan: verdict.plan.as_ref().map(|plan| plan.short_digest().to_owned()).unwrap_or_default(),
+        plan: finding.plan.as_ref().map(|plan| plan.short_digest().to_owned()).unwrap_or_default(),
         head: pull.head_sha.short().to_owned(),
         base: base.map(|base| base.short().to_owned()).unwrap_or_default(),
-        actions: verdict.plan.as_ref().map(|plan| plan.changes.len() as u64).unwrap_or_default(),
-        cut: verdict.cut,
+        actions: finding.plan.as_ref().map(|plan| plan.changes.len() as u64).unwrap_or_default(),
+        cut: finding.cut,
         run: context.id,
     };
     let output = CheckOutput {
-        title: verdict.title.clone(),
-        summary: verdict.body.clone(),
+        title: finding.title.clone(),
+        summary: finding.body.clone(),
         text: None,
-        annotations: verdict.annotations(|path| site.in_repository(path)),
+        annotations: finding.annotations(|path| site.in_repository(path)),
     };
-    check(context, &pull.head_sha, verdict.conclusion, output).await?;
-    let sticky = site.client.sticky(context.number, &marker, &verdict.body, !verdict.is_silent).await?;
+    check(context, &pull.head_sha, finding.conclusion, output).await?;
+    let sticky = site.client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
     let comment = match sticky {
         Sticky::Created(comment) | Sticky::Updated(comment) | Sticky::Unchanged(comment) => comment,
         Sticky::Newer(_) => {
             context.log(Level::Info, "overtaken", "a newer plan is shown");
-            return Ok(None);
+            return Ok(());
         }
-        Sticky::Silent => return Ok(verdict.aside),
+        Sticky::Silent => return Ok(()),
     };
     let shown = ShownPlan {
         head: pull.head_sha.to_string(),
         since: comment.updated_at,
         offline,
-        body: verdict.body,
-        plan: verdict.plan,
+        body: finding.body,
+        plan: finding.plan,
         run: context.id,
     };
     service.ledger.show(&context.job.repository, context.number, environment, &shown)?;
-    Ok(verdict.aside)
+    Ok(())
 }
 
 /// Writes the check of an environment.

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::counters::JOBS;
+use super::dispatch::Context;
 use super::job::{Answer, Job, Task};
 use super::log::Level;
 use super::trouble::Trouble;
-use super::dispatch::Context;
 use super::{Service, dispatch, planning, speech};
 use crate::github::Repository;
 use crate::stop;
@@ -44,24 +45,10 @@ pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {
     let _ = sender.send(id);
 }
 
-/// Ends when no job is under way any more. No new one is begun, since the service stops.
-pub async fn finished(service: &Service) {
-    for (sender, worker) in take(service) {
-        drop(sender);
-        let _ = worker.await;
-    }
-}
-
-/// Lets go of whatever is under way.
-pub async fn abandon(service: &Service) {
-    for (_, worker) in take(service) {
-        worker.abort();
-    }
-}
-
-fn take(service: &Service) -> Vec<(UnboundedSender<u64>, JoinHandle<()>)> {
+/// What works the queues off; each ends with the job that is under way, since the service stops.
+pub fn close(service: &Service) -> Vec<JoinHandle<()>> {
     let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut *lanes).into_values().collect()
+    std::mem::take(&mut *lanes).into_values().map(|(_, worker)| worker).collect()
 }
 
 async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
@@ -72,8 +59,17 @@ async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
             id = jobs.recv() => id,
         };
         let Some(id) = id else { return };
-        // A task of its own: a panic ends the job, not the queue.
-        let job = tokio::spawn(work(Arc::clone(&service), id));
+        // On a thread of its own: to compile takes its time, and a panic ends the job, not the queue.
+        let (runtime, shared) = (Handle::current(), Arc::clone(&service));
+        let job = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = work(&shared, id) => {}
+                    // The next start takes it up.
+                    () = shared.stop.reached(stop::Level::Abort) => {}
+                }
+            });
+        });
         if let Err(error) = job.await {
             service.counters.add(JOBS, "failed");
             let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
@@ -84,7 +80,7 @@ async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
 }
 
 /// Works a job off: does it, keeps what came of it, tells it.
-async fn work(service: Arc<Service>, id: u64) {
+async fn work(service: &Arc<Service>, id: u64) {
     let mut job = match service.ledger.job(id) {
         Ok(Some(job)) => job,
         Ok(None) => return,
@@ -93,7 +89,7 @@ async fn work(service: Arc<Service>, id: u64) {
             return service.settings.log.line(Level::Error, "job failed", &fields);
         }
     };
-    let result = match act(&service, id, &mut job).await {
+    let result = match act(service, id, &mut job).await {
         Ok(()) => "done",
         Err(Trouble::Kept(reason)) => {
             service.log_job(Level::Error, "job kept for the next start", &job, id, &reason);
@@ -113,10 +109,7 @@ async fn work(service: Arc<Service>, id: u64) {
 async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Trouble> {
     let mut parts = Vec::new();
     if job.answer.is_none() {
-        // Whoever asked by a comment is told before long; all else waits until GitHub is back.
-        let tries = job.task.comment().map(|_| TRIES);
-        let done = attempt(service, id, job, tries, async |job| dispatch::run(service, id, job).await);
-        match done.await {
+        match run(service, id, job).await {
             Ok(dispatch::Outcome::Answer(answer)) => job.answer = Some(answer),
             Ok(dispatch::Outcome::Parts(found)) => {
                 parts = found;
@@ -139,7 +132,7 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Troub
             service.ledger.keep(id, job)?;
         }
     }
-    let told = attempt(service, id, job, None, async |job| tell(service, id, job).await).await;
+    let told = tell(service, id, job).await;
     if let Err(Trouble::Kept(reason)) = told {
         return Err(Trouble::Kept(reason));
     }
@@ -149,33 +142,50 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Troub
     told
 }
 
-/// Tries until it succeeds, fails for good, or was tried often enough; without `tries`, until the service stops.
-async fn attempt<T>(
-    service: &Arc<Service>,
+/// Waits before a job is tried again that failed for a passing `reason`. Gives up after so many `tries`; without, never.
+async fn wait(
+    service: &Service,
     id: u64,
     job: &Job,
+    failures: &mut u32,
     tries: Option<u32>,
-    run: impl AsyncFn(&Job) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    reason: String,
+) -> Result<(), Trouble> {
+    *failures += 1;
+    if tries.is_some_and(|tries| *failures >= tries) {
+        return Err(Trouble::Failed(reason));
+    }
+    service.log_job(Level::Warn, "tried again later", job, id, &reason);
     let retry = &service.settings.retry;
+    let wait = retry.backoff(*failures).min(LONGEST_WAIT);
+    tokio::select! {
+        () = retry.clock.wait(wait) => Ok(()),
+        () = service.stop.reached(stop::Level::Drain) => {
+            Err(Trouble::Kept("the service was stopped".to_owned()))
+        }
+    }
+}
+
+/// Does a job, again and again while it fails for a passing reason.
+async fn run(service: &Service, id: u64, job: &Job) -> Result<dispatch::Outcome, Trouble> {
+    // Whoever asked by a comment is told before long; all else waits until GitHub is back.
+    let tries = job.task.comment().map(|_| TRIES);
     let mut failures = 0;
     loop {
-        match run(job).await {
-            Err(Trouble::Later(reason)) => {
-                failures += 1;
-                if tries.is_some_and(|tries| failures >= tries) {
-                    return Err(Trouble::Failed(reason));
-                }
-                service.log_job(Level::Warn, "tried again later", job, id, &reason);
-            }
-            other => return other,
+        match dispatch::run(service, id, job).await {
+            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, tries, reason).await?,
+            result => return result,
         }
-        let wait = retry.backoff(failures).min(LONGEST_WAIT);
-        tokio::select! {
-            () = retry.clock.wait(wait) => {}
-            () = service.stop.reached(stop::Level::Drain) => {
-                return Err(Trouble::Kept("the service was stopped".to_owned()));
-            }
+    }
+}
+
+/// Tells what came of a job, until GitHub has taken it.
+async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
+    let mut failures = 0;
+    loop {
+        match tell_once(service, id, job).await {
+            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, None, reason).await?,
+            result => return result,
         }
     }
 }
@@ -186,17 +196,14 @@ fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
     match &job.task {
         Task::Said { .. } => Some(Answer::refused(speech::failed(environment, trouble))),
         Task::Merged { .. } => {
-            Some(Answer {
-                comment: Some(speech::not_applied(environment, trouble)),
-                ..Answer::default()
-            })
+            Some(Answer { comment: Some(speech::not_applied(environment, trouble)), ..Answer::default() })
         }
         Task::Look { .. } | Task::Closed { .. } | Task::Pushed { .. } => None,
     }
 }
 
 /// Tells what came of a job. Each part can be repeated.
-async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
+async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
     let (Some(answer), Some(number)) = (&job.answer, job.task.number()) else { return Ok(()) };
     if *answer == Answer::default() {
         return Ok(());

@@ -22,7 +22,11 @@ use crate::review::{
 };
 
 /// Applies a pull request, or says what is missing.
-pub async fn register(context: &Context<'_>, comment: &Comment, command: &Command) -> Result<Answer, Trouble> {
+pub async fn register(
+    context: &Context<'_>,
+    comment: &Comment,
+    command: &Command,
+) -> Result<Answer, Trouble> {
     let (service, site) = (context.service, context.site);
     let pull = site.client.pull_request(context.number).await?;
     let asked = Asked::of(command);
@@ -42,7 +46,7 @@ pub async fn register(context: &Context<'_>, comment: &Comment, command: &Comman
     match result? {
         Decided::Done(answer) => Ok(answer),
         Decided::Missing(missing) => {
-            context.log(Level::Warn, "not registered", &speech::words(&missing));
+            context.log(Level::Warn, "not registered", &speech::logged(&missing));
             // Who is refused because the plan is another one is shown the one that it would be.
             if missing.iter().any(is_about_the_plan) {
                 planning::show(context, &pull, &asked, pull.fork && pull.open).await?;
@@ -79,7 +83,11 @@ async fn decide(
                 asked,
                 fell_away: allowed.fell_away.len(),
             };
-            context.log(Level::Info, "allowed", &format!("{} asked for by {}", command.verb.word(), comment.by));
+            context.log(
+                Level::Info,
+                "allowed",
+                &format!("{} asked for by {}", command.verb.word(), comment.by),
+            );
             apply(context, built, planned, connection, &order).await.map(Decided::Done)
         }
         Err(missing) => Ok(Decided::Missing(missing)),
@@ -128,8 +136,7 @@ async fn verdict(
     let mut verdict = judge(&facts);
     // It was merged, or the head or the base moved, while the plan was made: it is a plan of something else.
     if now.head_sha != planned.head_sha || now.merged != planned.merged || now.base_ref != planned.base_ref {
-        let moved =
-            Missing::Moved { from: planned.head_sha.to_string(), to: now.head_sha.to_string() };
+        let moved = Missing::Moved { from: planned.head_sha.to_string(), to: now.head_sha.to_string() };
         let mut missing = verdict.err().unwrap_or_default();
         if !missing.contains(&moved) {
             missing.push(moved);
@@ -179,4 +186,3 @@ async fn checks(client: &github::Client, pull: &PullRequest, built: &Built) -> R
     };
     Ok(others.map(check).collect())
 }
-

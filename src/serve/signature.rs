@@ -70,9 +70,14 @@ mod tests {
         assert!(secrets.verify(b"Hello, World!", &SIGNATURE.to_uppercase().replace("SHA256=", "sha256=")));
         assert!(!secrets.verify(b"Hello, World?", SIGNATURE));
         let other = SIGNATURE.replace("17", "18");
-        for wrong in
-            ["", "sha256=", &SIGNATURE[7..], &SIGNATURE[..70], &other, "sha1=757107ea0eb2509fc211221cce984b8a37570b6d"]
-        {
+        for wrong in [
+            "",
+            "sha256=",
+            &SIGNATURE[7..],
+            &SIGNATURE[..70],
+            &other,
+            "sha1=757107ea0eb2509fc211221cce984b8a37570b6d",
+        ] {
             assert!(!secrets.verify(b"Hello, World!", wrong), "{wrong}");
         }
     }
@@ -81,7 +86,11 @@ mod tests {
     fn both_secrets_are_good_while_one_replaces_the_other() {
         let secrets = WebhookSecrets::new("another secret of today", Some(SECRET)).unwrap();
         assert!(secrets.verify(b"Hello, World!", SIGNATURE));
-        assert!(!WebhookSecrets::new("another secret of today", None).unwrap().verify(b"Hello, World!", SIGNATURE));
+        assert!(
+            !WebhookSecrets::new("another secret of today", None)
+                .unwrap()
+                .verify(b"Hello, World!", SIGNATURE)
+        );
     }
 
     #[test]

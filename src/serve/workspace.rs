@@ -8,10 +8,9 @@ use std::time::Duration;
 use super::site::Site;
 use super::trouble::Trouble;
 use crate::config::Environment;
-use crate::diag::Sources;
 use crate::github::archive::{Limits, Wanted};
 use crate::github::{ChangedFile, ChangedFiles, CommitSha, Files, PullRequest};
-use crate::ops::{Compiled, Failure, compile};
+use crate::ops::Failure;
 use crate::project::{self, CONFIG_FILE, Project};
 
 /// How long reading and compiling a project may take.
@@ -21,8 +20,6 @@ const READING: Duration = Duration::from_secs(60);
 pub struct Workspace {
     /// The commit of the base branch whose configuration counts.
     pub base: CommitSha,
-    /// The commit that it is about.
-    pub head: CommitSha,
     /// Its files.
     pub files: Files,
     /// The files of the base branch.
@@ -31,14 +28,12 @@ pub struct Workspace {
     pub changes_config: bool,
 }
 
-/// A project that was read, and what it compiles to.
+/// A project that was read, and one of its environments.
 pub struct Built {
     /// The project.
     pub project: Project,
     /// The environment.
     pub environment: Environment,
-    /// What it asks for.
-    pub compiled: Result<Compiled, Failure>,
 }
 
 impl Workspace {
@@ -54,19 +49,13 @@ impl Workspace {
             changed.iter().any(|file| file.path == CONFIG_FILE || file.before.as_deref() == Some(CONFIG_FILE))
         });
         let files = overlay(&base_files, &head_files, changed.as_deref());
-        Ok(Self { base, head: pull.head_sha.clone(), files, base_files, changes_config })
+        Ok(Self { base, files, base_files, changes_config })
     }
 
     /// The default branch.
     pub async fn of_branch(site: &Site, commit: &CommitSha) -> Result<Self, Trouble> {
         let files = archive(site, commit).await?;
-        Ok(Self {
-            base: commit.clone(),
-            head: commit.clone(),
-            base_files: files.clone(),
-            files,
-            changes_config: false,
-        })
+        Ok(Self { base: commit.clone(), base_files: files.clone(), files, changes_config: false })
     }
 
     /// Whether there is a project at all.
@@ -80,7 +69,7 @@ pub async fn archive(site: &Site, commit: &CommitSha) -> Result<Files, Trouble> 
     let wanted = Wanted::project(&site.directory)
         .ok_or_else(|| Trouble::Failed("the project's directory is not one of the repository".to_owned()))?;
     let files = site.client.archive(commit, &wanted, &Limits::default()).await?;
-    let inside = |(path, bytes)| Some((below(&path, &site.directory)?.to_owned(), bytes));
+    let inside = |(path, bytes): (String, Vec<u8>)| Some((below(&path, &site.directory)?.to_owned(), bytes));
     Ok(files.into_iter().filter_map(inside).collect())
 }
 
@@ -137,14 +126,13 @@ pub fn touches(site: &Site, project: &Project, changed: &ChangedFiles) -> bool {
     project::concerns(&project.config, paths.flatten())
 }
 
-/// Reads the files as a project and compiles them for an environment, beside whatever else goes on.
+/// Reads the files as a project for an environment, beside whatever else goes on.
 pub async fn build(files: Files, environment: String) -> Result<Built, Trouble> {
     let reading = tokio::task::spawn_blocking(move || -> Result<Built, Failure> {
         let project = read(files)?;
-        let (name, found) = project.config.environment(Some(&environment)).map_err(Failure::Message)?;
-        let found = found.clone();
-        let compiled = compile(&project, &name, &found);
-        Ok(Built { project, environment: found, compiled })
+        let (_, found) = project.config.environment(Some(&environment)).map_err(Failure::Message)?;
+        let environment = found.clone();
+        Ok(Built { project, environment })
     });
     finished(reading).await
 }
@@ -169,11 +157,6 @@ fn read(files: Files) -> Result<Project, Failure> {
     Project::read(files.into_iter().collect()).map_err(|error| Failure::Message(error.to_string()))
 }
 
-/// The files that a failure points into; none for an environment that could not be read.
-pub fn sources(built: &Built) -> &Sources {
-    &built.project.sources
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,7 +171,8 @@ mod tests {
 
     #[test]
     fn what_was_merged_meanwhile_stays_and_the_configuration_is_the_base_s() {
-        let base = files(&[("bellwether.toml", "base"), ("schemas/new.avdl", "1"), ("schemas/a.avdl", "old")]);
+        let base =
+            files(&[("bellwether.toml", "base"), ("schemas/new.avdl", "1"), ("schemas/a.avdl", "old")]);
         let head = files(&[("bellwether.toml", "head"), ("schemas/b.avdl", "2")]);
         let list = [changed("bellwether.toml", None), changed("schemas/b.avdl", Some("schemas/a.avdl"))];
         let expected =

@@ -4,6 +4,7 @@
 
 mod double;
 mod reading;
+mod service;
 mod trouble;
 mod writing;
 

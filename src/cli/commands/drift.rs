@@ -37,7 +37,7 @@ pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     if output.json {
         output.json(&drifted.plan);
     } else {
-        let header = header(&session.project.config, &drifted.planned, &target, session.project.schema_files);
+        let header = header(&session.project, &drifted.planned, &target);
         output.result(&render::drift(&drifted.plan, &header, &output.page));
         if drifted.pending > 0 {
             let changes = render::count(drifted.pending, "change");
