@@ -55,6 +55,11 @@ impl Clock {
         (self.now)()
     }
 
+    /// The time of the day.
+    pub fn timestamp(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+
     /// Waits.
     pub async fn wait(&self, duration: Duration) {
         (self.wait)(duration).await;

@@ -194,7 +194,7 @@ fn printing_clock_environment_and_files_have_their_places() {
         ("process::exit", &["src/cli"]),
         ("env::var", &["src/cli"]),
         ("env::args", &["src/main.rs"]),
-        ("Timestamp::now", &["src/cli", "src/sandbox/clock.rs"]),
+        ("Timestamp::now", &["src/cli", "src/retry.rs", "src/sandbox/clock.rs"]),
         // Pure work may be divided among threads, in one place.
         ("std::thread", &["src/daemon", "src/parallel.rs", "src/publisher.rs", "src/store", "src/sandbox"]),
         ("std::fs", &["src/cli", "src/daemon", "src/project", "src/store", "src/sandbox"]),

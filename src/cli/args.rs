@@ -8,6 +8,8 @@ use crate::daemon::address::Address as DogStatsdAddress;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::github::CommitSha;
+
 /// Compiles annotated Avro event schemas into Datadog monitoring, the GitOps way.
 #[derive(Parser)]
 #[command(name = "bellwether", version, max_term_width = 100, arg_required_else_help = true)]
@@ -98,8 +100,10 @@ pub enum Command {
     Plan(PlanArguments),
     /// Make Datadog what the schemas ask for
     Apply(ApplyArguments),
-    /// Report what was edited or deleted in Datadog since it was applied; writes nothing
-    Drift,
+    /// Report what was edited or deleted in Datadog since it was applied; writes nothing there
+    Drift(DriftArguments),
+    /// Show a saved plan on a pull request of GitHub, in one comment that is edited in place
+    Comment(CommentArguments),
     /// Explain where a monitor comes from, or what a diagnostic code means
     Explain {
         /// An address, a monitor's id, or a code such as BW0204
@@ -223,6 +227,60 @@ pub struct ApplyArguments {
     /// Only addresses that match this pattern
     #[arg(long, value_name = "GLOB", conflicts_with = "plan")]
     pub only: Option<String>,
+}
+
+/// Where on GitHub, and as whom. The token is in GITHUB_TOKEN.
+#[derive(Debug, Args)]
+pub struct GitHubArguments {
+    /// The repository on GitHub
+    #[arg(long, value_name = "OWNER/NAME", env = "GITHUB_REPOSITORY", hide_env_values = true)]
+    pub repository: Option<String>,
+    /// GitHub's API; another one for GitHub Enterprise Server
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GITHUB_API_URL",
+        hide_env_values = true,
+        default_value = "https://api.github.com"
+    )]
+    pub github_url: String,
+    /// The login that our comments have, where the token does not tell; otherwise github-actions[bot]
+    #[arg(long, value_name = "LOGIN")]
+    pub author: Option<String>,
+    /// The number of this run: what a run with a greater number wrote is left alone
+    #[arg(long, value_name = "N", env = "GITHUB_RUN_ID", hide_env_values = true)]
+    pub run: Option<String>,
+}
+
+/// Options of `comment`.
+#[derive(Debug, Args)]
+pub struct CommentArguments {
+    /// A plan saved with `plan --out`
+    #[arg(value_name = "PLANFILE")]
+    pub plan: PathBuf,
+    /// Where on GitHub, and as whom.
+    #[command(flatten)]
+    pub github: GitHubArguments,
+    /// The pull request
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub pull_request: u64,
+    /// The commit that was planned; refused if it is no longer the pull request's head
+    #[arg(long, value_name = "SHA")]
+    pub head: Option<CommitSha>,
+    /// Where the whole plan is, https://...
+    #[arg(long, value_name = "URL")]
+    pub link: Option<String>,
+}
+
+/// Options of `drift`.
+#[derive(Debug, Args)]
+pub struct DriftArguments {
+    /// Keep an issue of GitHub up to date with the report: opened when there is drift, closed when there is none
+    #[arg(long)]
+    pub issue: bool,
+    /// Where on GitHub, and as whom.
+    #[command(flatten)]
+    pub github: GitHubArguments,
 }
 
 /// What to do with the snapshot.

@@ -2,7 +2,7 @@
 
 mod args;
 mod commands;
-mod credentials;
+mod connect;
 mod output;
 mod progress;
 

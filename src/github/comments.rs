@@ -184,7 +184,7 @@ impl Client {
         if marker.run != 0 && found.run > marker.run {
             return Ok(Sticky::Newer(comment));
         }
-        if said(&comment.body) == said(&text) {
+        if same_text(&comment.body, &text) {
             return Ok(Sticky::Unchanged(comment));
         }
         self.update_comment(comment.id, &text).await.map(Sticky::Updated)
@@ -222,9 +222,12 @@ impl Client {
     }
 }
 
-/// What a body says, without the marker and without what GitHub does to line breaks. The run in the marker changes each time,
-/// and says nothing to a reader.
-fn said(body: &str) -> String {
-    let (_, rest) = body.split_once('\n').unwrap_or((body, ""));
-    rest.replace('\r', "").trim_end().to_owned()
+/// Whether two bodies say the same to a reader: apart from the marker, which has the run in it, and from what GitHub does to
+/// line breaks.
+pub fn same_text(a: &str, b: &str) -> bool {
+    let said = |body: &str| {
+        let (_, rest) = body.split_once('\n').unwrap_or((body, ""));
+        rest.replace('\r', "").trim_end().to_owned()
+    };
+    said(a) == said(b)
 }

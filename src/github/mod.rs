@@ -27,7 +27,7 @@ pub use app::{App, Delivery};
 pub use archive::Files;
 pub use checks::{Annotation, AnnotationLevel, Check, CheckOutput, CheckRun, CheckState, Conclusion};
 pub use client::Client;
-pub use comments::{Comment, Reaction, Sticky};
+pub use comments::{Comment, Reaction, Sticky, same_text};
 pub use error::Error;
 pub use issues::Issue;
 pub use name::{BadName, CommitSha, Repository};

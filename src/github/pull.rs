@@ -252,6 +252,20 @@ impl Client {
         Ok(self.transport.json::<Answer>(&call).await?.commit.sha)
     }
 
+    /// Whether everybody may read the repository. Where GitHub does not say, it counts as public.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub async fn is_public(&self) -> Result<bool, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            private: Option<bool>,
+        }
+        let call = Call::get(format!("/repos/{}", self.repository()));
+        Ok(!self.transport.json::<Answer>(&call).await?.private.unwrap_or(false))
+    }
+
     /// The repository's default branch.
     ///
     /// # Errors

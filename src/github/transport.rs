@@ -172,7 +172,7 @@ impl Transport {
             }
             let (error, again) = match self.exchange(call).await {
                 Ok(reply) => {
-                    if let Some(wait) = rate_limit(&reply) {
+                    if let Some(wait) = self.rate_limit(&reply) {
                         self.await_limit(call, wait, &mut waited).await?;
                         continue;
                     }
@@ -202,7 +202,11 @@ impl Transport {
             return false;
         }
         let wait = retry.backoff(failures);
-        self.notice(&format!("{error}; trying again in {} ms", wait.as_millis()));
+        let what = match error {
+            Error::Unavailable { call, reason, .. } => format!("GitHub did not answer `{call}`: {reason}"),
+            error => error.to_string(),
+        };
+        self.notice(&format!("{what}; trying again in {} ms", wait.as_millis()));
         !self.wait(wait).await
     }
 
@@ -322,13 +326,36 @@ impl Transport {
         })
     }
 
+    /// How long GitHub wants to be left alone, if it says so.
+    fn rate_limit(&self, reply: &Reply) -> Option<Duration> {
+        if !matches!(reply.status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {
+            return None;
+        }
+        let number =
+            |name: &str| -> Option<u64> { reply.headers.get(name)?.to_str().ok()?.trim().parse().ok() };
+        if let Some(seconds) = number("retry-after") {
+            return Some(Duration::from_secs(seconds));
+        }
+        if number("x-ratelimit-remaining") == Some(0) {
+            let reset = number("x-ratelimit-reset")?;
+            // By the server's clock, since ours may be another.
+            let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
+            let date =
+                date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
+            let now = date.unwrap_or_else(|| self.options.retry.clock.timestamp()).as_second().max(0) as u64;
+            return Some(Duration::from_secs(reset.saturating_sub(now)));
+        }
+        let said_so = String::from_utf8_lossy(&reply.body).contains("secondary rate limit");
+        (said_so || reply.status == StatusCode::TOO_MANY_REQUESTS).then_some(UNSAID_WAIT)
+    }
+
     /// Waits until calls are taken again, or gives up.
     async fn await_limit(&self, call: &Call, wait: Duration, waited: &mut Duration) -> Result<(), Error> {
         // A wait of nothing counts as a second: otherwise a server that repeats it would keep us here for ever.
         let wait = wait.max(Duration::from_secs(1));
         if *waited + wait > self.options.retry.ceiling {
             let until = jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
-            let until = Timestamp::now().saturating_add(until).unwrap_or(Timestamp::MAX);
+            let until = self.options.retry.clock.timestamp().saturating_add(until).unwrap_or(Timestamp::MAX);
             return Err(Error::RateLimited { call: call.label(), until });
         }
         self.notice(&format!(
@@ -398,27 +425,6 @@ impl Transport {
     fn notice(&self, line: &str) {
         (self.options.notices)(line);
     }
-}
-
-/// How long GitHub wants to be left alone, if it says so.
-fn rate_limit(reply: &Reply) -> Option<Duration> {
-    if !matches!(reply.status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {
-        return None;
-    }
-    let number = |name: &str| -> Option<u64> { reply.headers.get(name)?.to_str().ok()?.trim().parse().ok() };
-    if let Some(seconds) = number("retry-after") {
-        return Some(Duration::from_secs(seconds));
-    }
-    if number("x-ratelimit-remaining") == Some(0) {
-        let reset = number("x-ratelimit-reset")?;
-        // By the server's clock, since ours may be another.
-        let date = reply.headers.get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok());
-        let now = date.unwrap_or_else(Timestamp::now).as_second().max(0) as u64;
-        return Some(Duration::from_secs(reset.saturating_sub(now)));
-    }
-    let said_so = String::from_utf8_lossy(&reply.body).contains("secondary rate limit");
-    (said_so || reply.status == StatusCode::TOO_MANY_REQUESTS).then_some(UNSAID_WAIT)
 }
 
 type Builder = octocrab::OctocrabBuilder<

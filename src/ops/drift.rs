@@ -1,8 +1,11 @@
 //! Drift: what happened in Datadog since it was applied. It is given a reader, and so cannot write.
 
+use sha2::{Digest, Sha256};
+
 use super::{Compiled, Failure, PlanRequest, Planned, plan_from, refresh};
 use crate::compile::ResourceKind;
 use crate::datadog::Reader;
+use crate::normalise::hex;
 use crate::plan::{Action, Change, Options, Plan};
 
 /// What happened in Datadog.
@@ -19,6 +22,18 @@ impl Drifted {
     /// Whether nothing happened.
     pub fn is_none(&self) -> bool {
         self.plan.drift.is_empty() && self.plan.changes.is_empty()
+    }
+
+    /// Twelve digits for what differs: the same for two reports of the same monitors and fields, whatever the values.
+    pub fn set(&self) -> String {
+        let missing = self.plan.changes.iter().map(|change| format!("{}\n", change.address));
+        let edited = self.plan.drift.iter().map(|drift| {
+            let paths: Vec<&str> = drift.fields.iter().map(|field| field.path.as_str()).collect();
+            format!("{} {}\n", drift.address, paths.join(" "))
+        });
+        let mut lines: Vec<String> = missing.chain(edited).collect();
+        lines.sort();
+        hex(&Sha256::digest(lines.concat().as_bytes())[..6])
     }
 }
 

@@ -5,6 +5,7 @@ mod diagnostics;
 mod drift;
 mod fields;
 mod graph;
+pub mod issue;
 mod manual;
 mod page;
 mod plan;

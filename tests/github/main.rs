@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+mod comment;
 mod double;
+mod drift;
 mod reading;
 mod service;
+#[allow(dead_code, reason = "these tests use a part of it")]
+#[path = "../cli/support.rs"]
+mod support;
 mod trouble;
 mod writing;
 
@@ -15,11 +20,11 @@ use bellwether::github::{ApiUrl, Client, Clock, Options, Retry, Token};
 
 use double::{Actor, GitHub, Repository};
 
-pub const TOKEN: &str = "ghs_5ecre70123456789abcdef";
-pub const NAME: &str = "octo/schemas";
+const TOKEN: &str = "ghs_5ecre70123456789abcdef";
+const NAME: &str = "octo/schemas";
 
 /// A double with one repository, and a workflow's token.
-pub fn start() -> (GitHub, Repository) {
+fn start() -> (GitHub, Repository) {
     let github = GitHub::start();
     github.token(TOKEN, Actor::Workflow);
     let repository = github.repository(NAME);
@@ -28,14 +33,14 @@ pub fn start() -> (GitHub, Repository) {
 
 /// What a client did besides calling.
 #[derive(Clone, Default)]
-pub struct Log {
+struct Log {
     waits: Arc<Mutex<Vec<Duration>>>,
     notices: Arc<Mutex<Vec<String>>>,
 }
 
 impl Log {
     /// Options under which nothing really waits.
-    pub fn options(&self) -> Options {
+    fn options(&self) -> Options {
         let (waits, notices) = (Arc::clone(&self.waits), Arc::clone(&self.notices));
         let clock = Clock::skipping().0.observed(move |wait| waits.lock().unwrap().push(wait));
         Options {
@@ -46,24 +51,24 @@ impl Log {
         }
     }
 
-    pub fn waits(&self) -> Vec<u64> {
+    fn waits(&self) -> Vec<u64> {
         self.waits.lock().unwrap().iter().map(Duration::as_secs).collect()
     }
 
-    pub fn notices(&self) -> String {
+    fn notices(&self) -> String {
         self.notices.lock().unwrap().join("\n")
     }
 }
 
-pub fn client(github: &GitHub) -> Client {
+fn client(github: &GitHub) -> Client {
     client_with(github, &Log::default())
 }
 
-pub fn client_with(github: &GitHub, log: &Log) -> Client {
+fn client_with(github: &GitHub, log: &Log) -> Client {
     let (api, token) = (ApiUrl::new(&github.url()).unwrap(), Token::new(TOKEN).ok().unwrap());
     Client::new(api, token, NAME.parse().unwrap(), log.options()).unwrap()
 }
 
-pub fn sha(text: &str) -> bellwether::github::CommitSha {
+fn sha(text: &str) -> bellwether::github::CommitSha {
     text.parse().unwrap()
 }

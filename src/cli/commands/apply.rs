@@ -44,7 +44,8 @@ pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Outpu
     result
 }
 
-fn read_plan(path: &Path) -> Result<Plan, Failure> {
+/// Reads a saved plan.
+pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |reason: String| Failure::Message(format!("cannot use {}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let plan = Plan::from_json(&text).map_err(|error| failed(error.to_string()))?;

@@ -2,15 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::super::args::Global;
+use super::super::args::{DriftArguments, Global};
+use super::super::connect::github;
 use super::super::output::Output;
-use super::Outcome;
 use super::session::{Session, header};
+use super::{Outcome, drift_issue};
 use crate::ops::{Exit, Failure, PlanRequest, drift};
 use crate::plan::Options;
 use crate::render;
 
-pub async fn run(global: &Global, output: &mut Output) -> Outcome {
+pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Output) -> Outcome {
+    // A mistake there must not wait until Datadog is read.
+    let issue = arguments.issue.then(|| github(&arguments.github, output)).transpose()?;
     let session = Session::open(global)?;
     let compiled = session.compile()?;
     let store = session.store("bellwether drift", output)?;
@@ -34,15 +37,18 @@ pub async fn run(global: &Global, output: &mut Output) -> Outcome {
     let target = connection.target.clone();
     connection.close().await?;
     let drifted = result?;
+    let header = header(&session.project, &drifted.planned, &target);
     if output.json {
         output.json(&drifted.plan);
     } else {
-        let header = header(&session.project, &drifted.planned, &target);
         output.result(&render::drift(&drifted.plan, &header, &output.page));
         if drifted.pending > 0 {
             let changes = render::count(drifted.pending, "change");
             output.notice(&format!("{changes} of the schemas not applied yet (that is no drift)"));
         }
+    }
+    if let Some((client, run)) = issue {
+        drift_issue::update(&client, run, &drifted, header.managed, output).await?;
     }
     Ok(if drifted.is_none() { Exit::Done } else { Exit::Differences })
 }

@@ -6,7 +6,9 @@ mod aggregate;
 mod apply;
 mod catalog;
 mod check;
+mod comment;
 mod drift;
+mod drift_issue;
 mod explain;
 mod graph;
 mod init;
@@ -53,7 +55,8 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Catalog { kind } => catalog::run(kind.as_deref(), global, output),
         Command::Plan(options) => plan::run(options, global, output).await,
         Command::Apply(options) => apply::run(options, global, output).await,
-        Command::Drift => drift::run(global, output).await,
+        Command::Drift(options) => drift::run(options, global, output).await,
+        Command::Comment(options) => comment::run(options, output).await,
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),

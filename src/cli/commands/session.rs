@@ -1,17 +1,15 @@
 //! What most commands start with: the project, its environment, its state.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::super::args::Global;
-use super::super::credentials::credentials;
+use super::super::connect::{credentials, options};
 use super::super::output::Output;
 use super::CommandError;
 use crate::config::Environment;
-use crate::datadog;
 use crate::ops::{Compiled, Connection, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
 use crate::project::Project;
@@ -70,12 +68,7 @@ impl Session {
     /// Connects to Datadog.
     pub async fn connect(&self, output: &Output) -> Result<Connection, Failure> {
         let directory = sandbox_directory(&self.project.state_directory());
-        let speaker = output.speaker();
-        let options = datadog::Options {
-            notices: Arc::new(move |text: &str| speaker.notice(text)),
-            ..datadog::Options::default()
-        };
-        Connection::open(self.environment()?, &directory, credentials, options).await
+        Connection::open(self.environment()?, &directory, credentials, options(output)).await
     }
 
     /// Opens the snapshot store for `command`, and creates it where there is none.

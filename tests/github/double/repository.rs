@@ -23,6 +23,7 @@ pub(super) struct Data {
     pub(super) statuses: Vec<(String, Value)>,
     pub(super) required: Option<Vec<String>>,
     pub(super) installation: Option<u64>,
+    pub(super) public: bool,
 }
 
 /// A pull request to open.
@@ -106,7 +107,8 @@ impl Repository {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
         let files: BTreeMap<String, Vec<u8>> = files.collect();
         self.with(|world, name| {
-            let sha = format!("{:040x}", u128::from(world.next()) << 100 | 0xc0_ffee);
+            // The first seven digits differ, as they do in life.
+            let sha = format!("{:07x}{:033x}", world.next() * 0x9e37 % 0x1000_0000, 0xc0_ffee);
             world.repositories.get_mut(name).unwrap().commits.insert(sha.clone(), files);
             sha
         })
@@ -282,6 +284,11 @@ impl Repository {
             })
             .collect()
         })
+    }
+
+    /// Everybody may read it; otherwise it is private.
+    pub fn publish(&self) {
+        self.data(|data| data.public = true);
     }
 
     /// The App is installed here.

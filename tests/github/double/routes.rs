@@ -117,7 +117,9 @@ fn repository(
 ) -> Reply {
     let number = |text: &str| text.parse::<u64>().unwrap_or_default();
     match (method, rest) {
-        ("GET", []) => (200, json!({"full_name": context.name, "default_branch": "main"})),
+        ("GET", []) => {
+            (200, json!({"full_name": context.name, "default_branch": "main", "private": !data.public}))
+        }
         ("GET", ["pulls", n]) => {
             data.pulls.get(&number(n)).map_or_else(not_found, |pull| (200, pull.clone()))
         }

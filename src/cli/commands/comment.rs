@@ -1,0 +1,103 @@
+//! `comment`
+
+use serde_json::json;
+
+use super::super::args::CommentArguments;
+use super::super::connect::{github, github_failure};
+use super::super::output::Output;
+use super::Outcome;
+use super::apply::read_plan;
+use crate::github::marker::PlanMarker;
+use crate::github::{ChangedFiles, Client, Error, PullRequest, Sticky};
+use crate::ops::{Exit, Failure};
+use crate::plan::Plan;
+
+pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
+    let plan = read_plan(&arguments.plan)?;
+    let link = arguments.link.as_deref().map(checked_link).transpose()?;
+    let (client, run) = github(&arguments.github, output)?;
+    let pull = client.pull_request(arguments.pull_request).await.map_err(github_failure)?;
+    still_planned(arguments, &pull)?;
+    let said = write(&client, &plan, &pull, run, link).await.map_err(github_failure)?;
+    let (word, comment) = match &said {
+        Sticky::Created(comment) => ("created", Some(comment)),
+        Sticky::Updated(comment) => ("updated", Some(comment)),
+        Sticky::Unchanged(comment) => ("unchanged", Some(comment)),
+        Sticky::Newer(comment) => ("newer", Some(comment)),
+        Sticky::Silent => ("none", None),
+    };
+    let url = comment.map(|comment| comment.url.as_str());
+    if output.json {
+        output.json(&json!({"format_version": 1, "comment": word, "url": url}));
+    } else {
+        let what = match said {
+            Sticky::Created(_) => "Commented",
+            Sticky::Updated(_) => "Comment updated",
+            Sticky::Unchanged(_) => "The comment says so already",
+            Sticky::Newer(_) => "The comment is of a newer run and was left alone",
+            Sticky::Silent => "Nothing to say: this changes no monitor, and there is no comment to update",
+        };
+        let url = url.map(|url| format!(": {}", crate::text::clean_line(url))).unwrap_or_default();
+        output.result(&format!("{what}{url}\n"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The plan is of what the pull request is now. What a workflow was handed may come from a fork, so that GitHub's word counts.
+fn still_planned(arguments: &CommentArguments, pull: &PullRequest) -> Result<(), Failure> {
+    let number = pull.number;
+    if !pull.open {
+        return Err(Failure::Stale(format!("pull request #{number} is closed; nothing was written")));
+    }
+    match &arguments.head {
+        Some(head) if *head != pull.head_sha => Err(Failure::Stale(format!(
+            "the head of pull request #{number} is {} by now, this plan is of {}; nothing was written. Plan again",
+            pull.head_sha.short(),
+            head.short()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn write(
+    client: &Client,
+    plan: &Plan,
+    pull: &PullRequest,
+    run: u64,
+    link: Option<&str>,
+) -> Result<Sticky, Error> {
+    let changes = !plan.changes.is_empty() || !plan.blocked.is_empty() || plan.has_errors();
+    let create = changes && touches_a_project(&client.changed_files(pull.number).await?);
+    let marker = PlanMarker {
+        env: plan.environment.clone(),
+        plan: plan.digest.chars().take(12).collect(),
+        head: pull.head_sha.short().to_owned(),
+        base: pull.base_sha.short().to_owned(),
+        actions: plan.changes.len() as u64,
+        cut: 0,
+        run,
+    };
+    let body = placeholder(plan, link);
+    client.sticky(pull.number, &marker, &body, create).await
+}
+
+/// Whether a pull request changes anything that bellwether reads. It is silent on all others.
+fn touches_a_project(files: &ChangedFiles) -> bool {
+    let is_ours =
+        |path: &String| [".avdl", ".avsc", ".avpr", ".toml"].iter().any(|suffix| path.ends_with(suffix));
+    !files.complete
+        || files.files.iter().any(|file| is_ours(&file.path) || file.before.as_ref().is_some_and(is_ours))
+}
+
+/// A URL that can stand in Markdown as it is.
+fn checked_link(link: &str) -> Result<&str, Failure> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
+    if link.starts_with("https://") && link.chars().all(is_plain) {
+        return Ok(link);
+    }
+    Err(Failure::Usage("--link: it has to be a URL that begins with https://".to_owned()))
+}
+
+fn placeholder(plan: &Plan, link: Option<&str>) -> String {
+    format!("{} changes {}", plan.changes.len(), link.unwrap_or_default())
+}
