@@ -57,10 +57,10 @@ impl Base {
         } else {
             let commit = Commit::in_common(directory, wanted).map_err(ProjectError::from)?;
             let name = format!("{wanted} ({})", commit.short_id());
-            let project = match commit.contains(CONFIG_FILE) {
-                true => Project::at(commit).map_err(ProjectError::from),
-                false => Err(ProjectError::NoConfig(directory.to_owned())),
-            };
+            let project = Project::at(commit).map_err(|error| match error.is_no_config() {
+                true => ProjectError::NoConfig(directory.to_owned()),
+                false => error.into(),
+            });
             (name, project)
         };
         match project {

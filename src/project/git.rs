@@ -158,11 +158,6 @@ impl Commit {
         Ok(commit)
     }
 
-    /// Whether there is a file of this path.
-    pub fn contains(&self, path: &str) -> bool {
-        self.files.contains(path)
-    }
-
     /// The first seven digits of its hash.
     pub fn short_id(&self) -> &str {
         self.id.get(..7).unwrap_or(&self.id)
@@ -176,10 +171,18 @@ impl Commit {
     /// The bytes of a file.
     pub(super) fn bytes(&self, path: &str) -> Result<Vec<u8>, TreeError> {
         let hash = self.files.get(path)?;
-        let failed =
-            |source: io::Error| TreeError::Io { path: format!("{}:{path}", self.short_id()), source };
         let mut reader = self.reader.borrow_mut();
-        let reader = match &mut *reader {
+        let result = self.read(&mut reader, hash, path);
+        if result.is_err() {
+            // What it has still to say would be taken for the next answer.
+            *reader = None;
+        }
+        result
+    }
+
+    fn read(&self, reader: &mut Option<Reader>, hash: &str, path: &str) -> Result<Vec<u8>, TreeError> {
+        let failed = |source| TreeError::Io { path: format!("{}:{path}", self.short_id()), source };
+        let reader = match reader {
             Some(reader) => reader,
             none => none.insert(Reader::start(&self.directory).map_err(failed)?),
         };
@@ -204,8 +207,8 @@ fn git(directory: &Path) -> Command {
     for name in OF_ANOTHER_REPOSITORY {
         command.env_remove(name);
     }
-    // A partial clone would get what it lacks from its remote.
-    command.env("GIT_NO_LAZY_FETCH", "1");
+    // A partial clone would get what it lacks from its remote: no protocol is allowed.
+    command.env("GIT_ALLOW_PROTOCOL", "none");
     command
 }
 

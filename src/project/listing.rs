@@ -25,11 +25,6 @@ impl<T> Listing<T> {
         self.0.insert(path.into(), None);
     }
 
-    /// Whether there is a file of this path.
-    pub fn contains(&self, path: &str) -> bool {
-        self.0.get(path).is_some_and(Option::is_some)
-    }
-
     /// What is at `path`.
     pub(super) fn get(&self, path: &str) -> Result<&T, TreeError> {
         match self.0.get(path) {

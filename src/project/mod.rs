@@ -66,9 +66,7 @@ impl Project {
     pub fn open(directory: &Path) -> Result<Self, ProjectError> {
         match Self::of(&Tree::Directory(directory.to_owned())) {
             Ok(project) => Ok(Self { root: directory.to_owned(), ..project }),
-            Err(TreeError::Missing(path)) if path == CONFIG_FILE => {
-                Err(ProjectError::NoConfig(directory.to_owned()))
-            }
+            Err(error) if error.is_no_config() => Err(ProjectError::NoConfig(directory.to_owned())),
             Err(error) => Err(error.into()),
         }
     }
@@ -173,6 +171,13 @@ pub fn concerns<'p>(config: &Config, paths: impl Iterator<Item = &'p str>) -> bo
     // A pattern that is none is somebody's mistake, which is to be told.
     let patterns: Vec<String> = config.schemas.iter().chain(&config.catalog).cloned().collect();
     Tree::Held(others).matching(&patterns).map_or(true, |found| !found.is_empty())
+}
+
+impl TreeError {
+    /// Whether there is no project: bellwether.toml is missing.
+    pub fn is_no_config(&self) -> bool {
+        matches!(self, Self::Missing(path) if path == CONFIG_FILE)
+    }
 }
 
 /// Prints one schema file as Avro JSON; `directories` are searched for imports. The paths are as the user gave them.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::job::Job;
 use crate::github::Repository;
+use crate::github::marker::PlanMarker;
 use crate::plan::Plan;
 
 /// How long a delivery is known again, in hours. GitHub delivers again for three days.
@@ -42,8 +43,8 @@ pub struct ShownPlan {
     pub body: String,
     /// The plan; none where there are errors.
     pub plan: Option<Plan>,
-    /// The run that made it.
-    pub run: u64,
+    /// The first line of the comment.
+    pub marker: PlanMarker,
 }
 
 /// The ledger.

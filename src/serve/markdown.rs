@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::apply::Order;
 use super::speech::{PlanWords, page_text};
 use crate::diag::{Diagnostic, Sources};
-use crate::plan::{Plan, Report};
+use crate::plan::{Action, Plan, Report};
 use crate::render::{self, Page, apply_summary};
 
 /// A comment.
@@ -50,18 +50,43 @@ pub fn title(plan: &Plan) -> String {
     if parts.is_empty() { "No changes".to_owned() } else { parts.join(" · ") }
 }
 
-/// A plan.
+/// GitHub takes 65,536 characters; in bytes, with room for what stands around.
+const ROOM: usize = 60_000;
+
+/// A plan: the whole of it, or a line for each change, or what is lost, whichever fits.
 pub fn plan(words: &PlanWords<'_>) -> Shown {
-    let body = format!(
-        "### {} plan: {}\n\n{}\n\nPlan `{}` of `{}` onto `{}`",
-        code(&words.plan.environment),
-        title(words.plan),
-        fence(&page_text(words.plan, words.header)),
-        words.plan.short_digest(),
-        words.commit,
-        words.base
-    );
-    Shown { body, cut: 0 }
+    let (plan, header) = (words.plan, words.header);
+    let whole = page_text(plan, header);
+    let (text, cut) = if whole.len() <= ROOM {
+        (whole, 0)
+    } else {
+        let lines = render::plan_summary(plan, header, &Page::PLAIN);
+        let cut = plan.changes.len() as u64;
+        if lines.len() <= ROOM { (lines, cut) } else { (losses(plan), cut) }
+    };
+    let parts = [
+        format!("### {} plan: {}", code(&plan.environment), title(plan)),
+        fence(text.trim_end()),
+        super::words::how_to_apply(words),
+        format!(
+            "<sub>Plan <code>{}</code> of <code>{}</code> onto <code>{}</code>, {:.0}</sub>",
+            plan.short_digest(),
+            words.commit,
+            words.base,
+            words.now
+        ),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Shown { body: parts.join("\n\n"), cut }
+}
+
+/// The deletes and replaces, which are always named; where even they do not fit, how many there are.
+fn losses(plan: &Plan) -> String {
+    let gone = plan.changes.iter().filter(|change| matches!(change.action, Action::Delete | Action::Replace));
+    let lines: Vec<String> =
+        gone.map(|change| format!("{} {}", change.action.word(), change.address)).collect();
+    let text = lines.join("\n");
+    if text.len() <= ROOM { text } else { format!("{} deletes, too many to be named here", lines.len()) }
 }
 
 /// Mistakes.
@@ -81,16 +106,21 @@ pub fn applied(
     left: Option<Result<&Plan, &str>>,
     order: &Order<'_>,
     took: Duration,
-    _is_well: bool,
+    is_well: bool,
 ) -> String {
-    let _ = plan;
+    let verified = if is_well { ", verified" } else { "" };
+    let less = match order.fell_away {
+        0 => String::new(),
+        less => format!(" · {less} of the plan needed no doing any more"),
+    };
     let by = order.by.map(|by| format!("Asked for by {} · ", code(by))).unwrap_or_default();
     format!(
-        "### Applied to {}: {} of {}\n{by}commit {}\n\n{}",
+        "### Applied to {}: {} of {}{verified}\n{by}plan {} · commit {}{less}\n\n{}",
         code(environment),
         report.done(),
         report.steps.len(),
+        code(plan.short_digest()),
         code(order.commit.short()),
-        fence(&apply_summary(report, left, took))
+        fence(apply_summary(report, left, took).trim_end())
     )
 }

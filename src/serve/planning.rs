@@ -266,7 +266,7 @@ async fn publish(
         offline,
         body: finding.body,
         plan: finding.plan,
-        run: context.id,
+        marker,
     };
     service.ledger.show(&context.job.repository, context.number, environment, &shown)?;
     Ok(())
@@ -295,13 +295,7 @@ pub async fn check(
 pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> {
     let (ledger, repository) = (&context.service.ledger, &context.job.repository);
     if let Some(shown) = ledger.shown(repository, context.number, context.environment)? {
-        let marker = PlanMarker {
-            env: context.environment.to_owned(),
-            plan: shown.plan.as_ref().map(|plan| plan.short_digest().to_owned()).unwrap_or_default(),
-            head: shown.head.get(..7).unwrap_or_default().to_owned(),
-            run: context.id,
-            ..PlanMarker::default()
-        };
+        let marker = PlanMarker { run: context.id, ..shown.marker };
         let body = speech::with_end(&shown.body, &ended.title);
         context.site.client.sticky(context.number, &marker, &body, false).await?;
     }

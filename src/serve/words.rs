@@ -1,6 +1,7 @@
 //! What the service says in comments that are not a plan: refusals, receipts and help. Short, and all that is missing at once.
 
 use super::markdown::{code, prose};
+use super::speech::PlanWords;
 use super::trouble::Trouble;
 use crate::github::CommitSha;
 use crate::model::Address;
@@ -256,6 +257,45 @@ pub fn help(word: &str, environments: &[String]) -> String {
     )
 }
 
+/// What stands below a plan: what it takes to apply it, and what is not in it.
+pub fn how_to_apply(words: &PlanWords<'_>) -> String {
+    let environment = words.plan.environment.as_str();
+    let mut parts = Vec::new();
+    if words.offline {
+        parts.push(format!(
+            "The pull request comes from a fork: only its schemas were compared with those of the base. Somebody who may write \
+             gets the plan against Datadog with {}. It is applied when it is merged, never before.",
+            code(&format!("{} {environment} plan", words.word))
+        ));
+    } else if !words.plan.is_empty() {
+        let mut command = format!("{} {environment} register", words.word);
+        if let Some(only) = &words.asked.only {
+            command.push_str(&format!(" --only {only}"));
+        }
+        if words.asked.reset_drift {
+            command.push_str(" --reset-drift");
+        }
+        let needs = match (words.merged, words.rule.approvals, words.rule.checks) {
+            (true, ..) | (_, 0, false) => String::new(),
+            (_, 0, true) => " (needs green checks)".to_owned(),
+            (_, approvals, checks) => format!(
+                " (needs {approvals} {}{})",
+                if approvals == 1 { "approval" } else { "approvals" },
+                if checks { " and green checks" } else { "" }
+            ),
+        };
+        parts.push(format!("Apply it with {}{needs}.", code(&command)));
+    }
+    if words.changes_config && !words.merged {
+        parts.push(
+            "The pull request changes `bellwether.toml`, which counts once it is merged; this plan is made with the one of \
+             the default branch."
+                .to_owned(),
+        );
+    }
+    parts.join("\n\n")
+}
+
 /// A pull request was closed unmerged, and something of it is live.
 pub fn closed(live: &[(String, String)]) -> String {
     let lines = live
@@ -283,14 +323,8 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_in_code_spans() {
-        let missing =
-            Missing::Checks { failed: vec!["@everyone `</code><img>".to_owned()], pending: Vec::new() };
-        let text = sentence(&missing, &|extra| extra.to_owned());
-        assert_eq!(
-            text,
-            "Not all checks are green: `` @everyone `</code><img> `` failed."
-                .replace("`` @", "``@")
-                .replace(" ``", "``")
-        );
+        let failed = vec!["@everyone `</code><img>\n::error::x".to_owned()];
+        let text = sentence(&Missing::Checks { failed, pending: Vec::new() }, &|extra| extra.to_owned());
+        assert_eq!(text, "Not all checks are green: ``@everyone `</code><img>⏎::error::x`` failed.");
     }
 }

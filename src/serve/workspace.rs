@@ -45,6 +45,17 @@ impl Workspace {
         let head_files = archive(site, &pull.head_sha).await?;
         let changed = client.changed_files(pull.number).await?;
         let changed = local(&changed, &site.directory);
+        let common = client.merge_base(&base, &pull.head_sha).await?;
+        if common != base {
+            let before = archive(site, &common).await?;
+            if let Some(path) = changed_on_both_sides(&before, &base_files, changed.as_deref()) {
+                // The head's text would take back what the base has since.
+                return Err(Trouble::Failed(format!(
+                    "`{path}` was changed on `{}` since this branch left it; merge or rebase, so that the plan has both",
+                    pull.base_ref
+                )));
+            }
+        }
         let changes_config = changed.as_deref().is_none_or(|changed| {
             changed.iter().any(|file| file.path == CONFIG_FILE || file.before.as_deref() == Some(CONFIG_FILE))
         });
@@ -119,6 +130,19 @@ fn overlay(base: &Files, head: &Files, changed: Option<&[ChangedFile]>) -> Files
     files
 }
 
+/// A changed file that is not on the base branch any more what it was where the pull request's branch left it.
+fn changed_on_both_sides(before: &Files, base: &Files, changed: Option<&[ChangedFile]>) -> Option<String> {
+    let all: Vec<&String> = match changed {
+        None => before.keys().chain(base.keys()).collect(),
+        Some(changed) => {
+            changed.iter().flat_map(|file| [Some(&file.path), file.before.as_ref()]).flatten().collect()
+        }
+    };
+    // The base's configuration counts anyway.
+    let differs = |path: &&String| path.as_str() != CONFIG_FILE && before.get(*path) != base.get(*path);
+    all.into_iter().find(differs).cloned()
+}
+
 /// Whether a pull request touches the project: its schemas, its catalog or its `bellwether.toml`.
 pub fn touches(site: &Site, project: &Project, changed: &ChangedFiles) -> bool {
     let Some(changed) = local(changed, &site.directory) else { return true };
@@ -183,6 +207,19 @@ mod tests {
         let removed = overlay(&base, &files(&[]), Some(&[changed("schemas/a.avdl", None)]));
         assert!(!removed.contains_key("schemas/a.avdl"));
         assert!(!overlay(&files(&[]), &head, None).contains_key("bellwether.toml"));
+    }
+
+    #[test]
+    fn what_both_sides_changed_is_not_guessed() {
+        let before = files(&[("schemas/a.avdl", "1"), ("schemas/b.avdl", "1"), ("bellwether.toml", "1")]);
+        let base = files(&[("schemas/a.avdl", "2"), ("schemas/b.avdl", "1"), ("bellwether.toml", "2")]);
+        let both = |paths: &[&str]| {
+            let list: Vec<ChangedFile> = paths.iter().map(|path| changed(path, None)).collect();
+            changed_on_both_sides(&before, &base, Some(&list))
+        };
+        assert_eq!(both(&["schemas/b.avdl", "bellwether.toml", "schemas/new.avdl"]), None);
+        assert_eq!(both(&["schemas/b.avdl", "schemas/a.avdl"]).as_deref(), Some("schemas/a.avdl"));
+        assert_eq!(changed_on_both_sides(&before, &base, None).as_deref(), Some("schemas/a.avdl"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+mod against;
 mod asked;
 mod calls;
 mod claims;
@@ -10,6 +11,7 @@ mod crash;
 mod double;
 mod drift;
 mod fixes;
+mod git;
 mod half_read;
 mod identity;
 mod in_process;
@@ -23,6 +25,7 @@ mod metric;
 mod partial;
 mod property;
 mod refusals;
+mod repository;
 mod restore;
 mod saved;
 mod secrets;

@@ -42,7 +42,7 @@ fn annotations() -> impl Strategy<Value = String> {
 }
 
 /// A schema of a few records.
-fn schema() -> impl Strategy<Value = String> {
+pub fn schema() -> impl Strategy<Value = String> {
     proptest::collection::vec(annotations(), 1..4).prop_map(|records| {
         let records: Vec<String> = records
             .iter()

@@ -23,6 +23,7 @@ pub(super) struct Data {
     pub(super) statuses: Vec<(String, Value)>,
     pub(super) required: Option<Vec<String>>,
     pub(super) installation: Option<u64>,
+    pub(super) left_at: BTreeMap<String, String>,
     pub(super) public: bool,
 }
 
@@ -117,6 +118,11 @@ impl Repository {
     /// Moves a branch.
     pub fn branch(&self, branch: &str, commit: &str) {
         self.data(|data| data.branches.insert(branch.to_owned(), commit.to_owned()));
+    }
+
+    /// The commit of the base branch that a commit comes from; otherwise the newest one.
+    pub fn left_at(&self, commit: &str, base: &str) {
+        self.data(|data| data.left_at.insert(commit.to_owned(), base.to_owned()));
     }
 
     /// These bytes instead of a commit's archive.

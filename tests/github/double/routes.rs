@@ -147,6 +147,11 @@ fn repository(
             let runs: Vec<Value> = data.check_runs.iter().filter(fits).cloned().collect();
             (200, json!({"total_count": runs.len(), "check_runs": runs}))
         }
+        ("GET", ["compare", range]) => {
+            let (base, head) = range.split_once("...").unwrap_or_default();
+            let common = data.left_at.get(head).map_or(base, String::as_str);
+            (200, json!({"merge_base_commit": {"sha": common}, "files": []}))
+        }
         ("GET", ["commits", sha, "pulls"]) => {
             let merged = data.pulls.values().filter(|pull| pull["merge_commit_sha"] == *sha);
             (200, merged.cloned().collect())

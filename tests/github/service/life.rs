@@ -1,7 +1,6 @@
 //! The whole life of a pull request.
 
-use super::support::{CART, World, comment_payload};
-use crate::seen;
+use super::support::{CART, World, comment_payload, seen};
 
 /// The schema, with another limit.
 fn cart(limit: u32) -> String {

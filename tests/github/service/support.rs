@@ -22,6 +22,9 @@ use crate::{NAME, TOKEN};
 pub const SECRET: &str = "It's a Secret to Everybody";
 pub const KEY: &str = "bw0app0key0that0nobody0may0see00";
 
+/// The repository of GitHub's own examples.
+pub const EXAMPLE: &str = "Codertocat/Hello-World";
+
 /// One runtime for all services: it is never torn down under one of them.
 pub fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
@@ -120,7 +123,9 @@ impl World {
         let retry = || Retry { clock: Clock::skipping().0, ..Retry::default() };
         let secret = || Secret::new(KEY).unwrap();
         Settings {
-            repositories: vec![Watched { repository: NAME.parse().unwrap(), directory: String::new() }],
+            repositories: [NAME, EXAMPLE]
+                .map(|name| Watched { repository: name.parse().unwrap(), directory: String::new() })
+                .to_vec(),
             words: vec!["esm".to_owned(), "bellwether".to_owned()],
             state: self.state.path().to_owned(),
             secrets: WebhookSecrets::new(SECRET, Some("the secret of yesterday")).unwrap(),
@@ -167,6 +172,11 @@ impl World {
             let reply = request.send().await.unwrap();
             (reply.status().as_u16(), reply.text().await.unwrap().trim().to_owned())
         })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.service.as_ref().unwrap().address()
     }
 
     pub fn get(&self, path: &str) -> String {
@@ -320,7 +330,6 @@ pub fn push_payload(reference: &str, after: &str) -> Value {
 }
 
 /// A snapshot of what people see, without what differs from run to run.
-#[macro_export]
 macro_rules! seen {
     ($name:expr, $text:expr) => {
         insta::with_settings!({
@@ -342,3 +351,4 @@ macro_rules! seen {
         }, { insta::assert_snapshot!($name, $text); });
     };
 }
+pub(crate) use seen;
