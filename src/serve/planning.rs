@@ -80,8 +80,9 @@ pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) 
             )));
         }
     }
-    show(context, &pull, &Asked::of(command), false).await?;
-    Ok(Answer { comment: None, receipt: Some(Receipt::Done), ended: None })
+    let is_plan = show(context, &pull, &Asked::of(command), false).await?;
+    let receipt = if is_plan { Receipt::Done } else { Receipt::Refused };
+    Ok(Answer { comment: None, receipt: Some(receipt), ended: None })
 }
 
 /// Whether GitHub's time `one` is not after `other`.
@@ -95,7 +96,7 @@ pub async fn show(
     pull: &PullRequest,
     asked: &Asked,
     offline: bool,
-) -> Result<(), Trouble> {
+) -> Result<bool, Trouble> {
     let made = make(context, pull, asked, offline).await;
     let (finding, base) = match made {
         Ok((finding, base)) => (finding, Some(base)),
@@ -103,7 +104,9 @@ pub async fn show(
         Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
         Err(other) => return Err(other),
     };
-    publish(context, pull, finding, base.as_ref(), offline).await
+    let is_plan = finding.plan.is_some();
+    publish(context, pull, finding, base.as_ref(), offline).await?;
+    Ok(is_plan)
 }
 
 /// Makes a plan, or finds out what stands in its way.
@@ -144,6 +147,7 @@ async fn make(
             rule: &built.project.config.register,
             changes_config: workspace.changes_config,
             offline,
+            is_fork: pull.fork,
             merged: pull.merged,
             asked,
         }),

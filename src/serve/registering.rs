@@ -27,32 +27,25 @@ pub async fn register(
     comment: &Comment,
     command: &Command,
 ) -> Result<Answer, Trouble> {
-    let (service, site) = (context.service, context.site);
-    let pull = site.client.pull_request(context.number).await?;
+    let pull = context.site.client.pull_request(context.number).await?;
     let asked = Asked::of(command);
-    let workspace = match pull.merged {
-        true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
-        false => Workspace::of_pull(site, &pull).await?,
-    };
-    if !workspace.has_project() {
-        return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
-    }
-    // The environment's key that may write, from here on.
-    let built = build(workspace.files, context.environment.to_owned()).await?;
-    let connection =
-        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
-    let result = decide(context, comment, command, &pull, &asked, &built, &connection).await;
-    connection.close().await?;
-    match result? {
-        Decided::Done(answer) => Ok(answer),
-        Decided::Missing(missing) => {
+    let is_open_fork = pull.fork && pull.open;
+    match decide(context, comment, command, &pull, &asked).await {
+        Ok(Decided::Done(answer)) => Ok(answer),
+        Ok(Decided::Missing(missing)) => {
             context.log(Level::Warn, "not registered", &speech::logged(&missing));
             // Who is refused because the plan is another one is shown the one that it would be.
             if missing.iter().any(is_about_the_plan) {
-                planning::show(context, &pull, &asked, pull.fork && pull.open).await?;
+                planning::show(context, &pull, &asked, is_open_fork).await?;
             }
             Ok(Answer::refused(speech::refused(context.environment, command, &missing)))
         }
+        Err(trouble @ (Trouble::Failed(_) | Trouble::Told(_))) => {
+            // There is no plan: its comment and its check say why.
+            planning::show(context, &pull, &asked, is_open_fork).await?;
+            Err(trouble)
+        }
+        Err(trouble) => Err(trouble),
     }
 }
 
@@ -65,7 +58,32 @@ fn is_about_the_plan(missing: &Missing) -> bool {
     matches!(missing, Missing::Plan | Missing::Moved { .. } | Missing::Unseen | Missing::Other(_))
 }
 
+/// Makes the plan, and applies it if it is allowed.
 async fn decide(
+    context: &Context<'_>,
+    comment: &Comment,
+    command: &Command,
+    pull: &PullRequest,
+    asked: &Asked,
+) -> Result<Decided, Trouble> {
+    let (service, site) = (context.service, context.site);
+    let workspace = match pull.merged {
+        true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
+        false => Workspace::of_pull(site, pull).await?,
+    };
+    if !workspace.has_project() {
+        return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
+    }
+    let built = build(workspace.files, context.environment.to_owned()).await?;
+    // With the key that may write, from here on.
+    let connection =
+        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
+    let result = apply_if_allowed(context, comment, command, pull, asked, &built, &connection).await;
+    connection.close().await?;
+    result
+}
+
+async fn apply_if_allowed(
     context: &Context<'_>,
     comment: &Comment,
     command: &Command,
@@ -77,12 +95,8 @@ async fn decide(
     let (planned, _) = planning::with(context, built, asked, connection).await?;
     match verdict(context, comment, pull, built, &planned.plan).await? {
         Ok(allowed) => {
-            let order = Order {
-                by: Some(&comment.by),
-                commit: &pull.head_sha,
-                asked,
-                fell_away: allowed.fell_away.len(),
-            };
+            let fell_away = allowed.fell_away.len();
+            let order = Order { by: Some(&comment.by), commit: &pull.head_sha, asked, fell_away };
             context.log(
                 Level::Info,
                 "allowed",

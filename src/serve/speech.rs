@@ -80,6 +80,8 @@ pub struct PlanWords<'a> {
     pub changes_config: bool,
     /// Whether Datadog was not asked.
     pub offline: bool,
+    /// Whether it comes from a fork.
+    pub is_fork: bool,
     /// Whether it is merged.
     pub merged: bool,
     /// What was asked for.

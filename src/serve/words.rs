@@ -267,6 +267,10 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> String {
              gets the plan against Datadog with {}. It is applied when it is merged, never before.",
             code(&format!("{} {environment} plan", words.word))
         ));
+    } else if words.is_fork && !words.merged {
+        parts.push(
+            "The pull request comes from a fork: it is applied when it is merged, never before.".to_owned(),
+        );
     } else if !words.plan.is_empty() {
         let mut command = format!("{} {environment} register", words.word);
         if let Some(only) = &words.asked.only {

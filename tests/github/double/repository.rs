@@ -120,6 +120,11 @@ impl Repository {
         self.data(|data| data.branches.insert(branch.to_owned(), commit.to_owned()));
     }
 
+    /// The newest commit of a branch.
+    pub fn head(&self, branch: &str) -> String {
+        self.data(|data| data.branches[branch].clone())
+    }
+
     /// The commit of the base branch that a commit comes from; otherwise the newest one.
     pub fn left_at(&self, commit: &str, base: &str) {
         self.data(|data| data.left_at.insert(commit.to_owned(), base.to_owned()));

@@ -118,7 +118,8 @@ fn hostile_text_is_no_markdown() {
     let world = World::new();
     let schema = r#"@namespace("com.example")
 protocol Shop {
-  @traffic_threshold_monitor({"below": 200, "message": "```\n@everyone <img src=x> ::error::x ##[error]\u202e fixes #12"})
+  @datadog_monitor({"name": "| a `b` |", "type": "metric alert", "query": "avg(last_5m):avg:system.cpu.user{*} > 90",
+    "message": "```\n@everyone <img src=x>\n::error::x\n##[error]\u202e fixes #12"})
   record AddToCartEvent { string id; }
 }
 "#;

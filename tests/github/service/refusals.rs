@@ -1,6 +1,6 @@
 //! What keeps a pull request from being applied. Nothing is ever written to Datadog here.
 
-use super::support::{CART, World, comment_payload, seen};
+use super::support::{CART, World, comment_payload, push_payload, seen};
 use crate::double::Pull;
 
 /// A pull request that is planned and approved; with its head.
@@ -90,20 +90,32 @@ fn checks_that_are_not_green() {
 }
 
 #[test]
-fn a_monitor_that_was_made_in_datadog_meanwhile() {
+fn more_than_what_was_shown() {
     let world = World::new();
     let (number, _) = approved(&world);
     // The other pull request is merged, and its schemas ask for more than was shown here.
-    let more = format!(
-        "{}\n",
-        CART.replace(
-            "record AddToCartEvent",
-            "record A { string id; }\n  @traffic_absence_monitor\n  record B"
-        )
-    );
+    let more = CART.replace("Shop", "More").replace("AddToCartEvent", "RefundEvent");
     let merged = world.commit(&[("schemas/cart.avdl", CART), ("schemas/more.avdl", &more)]);
     world.repository.branch("main", &merged);
     seen!("more_than_was_shown", refused(&world, "jane", number));
+}
+
+#[test]
+fn an_edit_in_datadog_after_the_plan_was_shown() {
+    let world = World::new();
+    // What the default branch asks for is live.
+    world.deliver("push", &push_payload("refs/heads/main", &world.repository.head("main")));
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
+    let (number, _) = approved(&world);
+    world.edit_in_datadog(|monitor| {
+        let query = monitor["query"].as_str().unwrap().replace("< 500", "< 450");
+        monitor["query"] = query.into();
+        monitor["options"]["thresholds"]["critical"] = 450.into();
+    });
+    let comment = world.say("jane", number, "esm prod register");
+    assert_eq!(world.repository.reactions(comment).last().unwrap(), "bellwether-bot -1");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
+    seen!("edited_in_datadog", world.answers(number).pop().unwrap());
 }
 
 #[test]

@@ -266,10 +266,30 @@ impl World {
         let requests = self.datadog.requests();
         let done = requests.iter().filter(|request| (200..300).contains(&request.status));
         let name = |request: &sandbox::RequestRecord| {
-            format!("{} {}", request.method, request.path.split('?').next().unwrap_or_default())
+            let path = request.path.split('?').next().unwrap_or_default();
+            format!("{} {}", request.method, path.trim_end_matches(|c: char| c.is_ascii_digit() || c == '/'))
         };
         let is_write = |call: &String| !call.starts_with("GET ") && !call.ends_with("/validate");
         done.map(name).filter(is_write).collect()
+    }
+
+    /// Edits the only monitor, as a person does in Datadog.
+    pub fn edit_in_datadog(&self, change: impl FnOnce(&mut Value)) {
+        let url = format!("{}/api/v1/monitor", self.datadog.url());
+        let call = async |request: reqwest::RequestBuilder| -> Value {
+            let request = request.header("DD-API-KEY", "k").header("DD-APPLICATION-KEY", "k");
+            serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+        };
+        runtime().block_on(async {
+            let live = call(client().get(&url)).await.as_array().unwrap()[0].clone();
+            let mut body = json!({});
+            for key in ["name", "query", "message", "tags", "options", "priority"] {
+                body[key] = live[key].clone();
+            }
+            change(&mut body);
+            let edited = call(client().put(format!("{url}/{}", live["id"])).body(body.to_string())).await;
+            assert!(edited["id"].is_u64(), "{edited}");
+        });
     }
 
     /// The lines of the log so far.
@@ -287,6 +307,9 @@ impl World {
         for run in self.repository.check_runs(commit) {
             let conclusion = run.conclusion.unwrap_or_default();
             let _ = writeln!(text, "=== check {} {conclusion}: {}", run.name, run.output["title"]);
+            if number == 0 {
+                let _ = writeln!(text, "{}", run.output["summary"].as_str().unwrap_or_default());
+            }
             for remark in run.output["annotations"].as_array().unwrap() {
                 let _ = writeln!(
                     text,
@@ -336,7 +359,9 @@ macro_rules! seen {
             filters => vec![
                 (r"http://127\.0\.0\.1:\d+", "[datadog]"),
                 (r"\b[0-9a-f]{40}\b", "[commit]"),
-                (r"`[0-9a-f]{5}00`", "`[commit]`"),
+                (r"`[0-9a-f]{7}`", "`[commit]`"),
+                (r"<code>[0-9a-f]{7}</code>", "<code>[commit]</code>"),
+                (r"<code>[0-9a-f]{8}</code>", "<code>[digest]</code>"),
                 (r#""(head|base)":"[0-9a-f]{7}""#, r#""$1":"[commit]""#),
                 (r#""plan":"[0-9a-f]+""#, r#""plan":"[digest]""#),
                 (r"\b(plan|Plan|saved) (\**`?)[0-9a-f]{8}\b", "$1 $2[digest]"),
