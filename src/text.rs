@@ -26,6 +26,29 @@ pub fn clean_line(text: &str) -> String {
     clean(text).replace('\n', "⏎").replace('\t', " ")
 }
 
+/// `text` with nothing left in it that the GitHub Actions runner takes for a command: a line that starts with `::`,
+/// and `##[` anywhere.
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("##[", "## [");
+    let mut broken = String::with_capacity(text.len() + 8);
+    for line in text.split_inclusive(['\n', '\r']) {
+        // The runner trims blanks before it looks.
+        let command = line.trim_start_matches(|c: char| c.is_whitespace() || is_dangerous(c));
+        match command.strip_prefix("::") {
+            Some(rest) => {
+                broken.push_str(&line[..line.len() - command.len()]);
+                broken.push_str(": :");
+                broken.push_str(rest);
+            }
+            None => broken.push_str(line),
+        }
+    }
+    Cow::Owned(broken)
+}
+
 fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
@@ -40,5 +63,15 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c"), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(clean("plain\ntext"), "plain\ntext");
         assert_eq!(clean_line("a\r\nb"), "a\\u{d}⏎b");
+    }
+
+    #[test]
+    fn nothing_is_left_that_the_runner_takes_for_a_command() {
+        let broken = |text: &str| without_commands(text).into_owned();
+        assert_eq!(broken("a::b\n c"), "a::b\n c");
+        assert_eq!(broken("::error::x"), ": :error::x");
+        assert_eq!(broken("a\n \t\u{feff}::error\r::add-mask"), "a\n \t\u{feff}: :error\r: :add-mask");
+        assert_eq!(broken("::::x"), ": :::x");
+        assert_eq!(broken("a ###[x]##[y]"), "a ### [x]## [y]");
     }
 }

@@ -10,7 +10,7 @@ use crate::diag::Span;
 use crate::model::{Address, Document};
 
 /// What kind of thing a resource is in Datadog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResourceKind {
     /// A monitor.

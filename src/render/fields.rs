@@ -90,7 +90,7 @@ pub fn causes(page: &Page, fields: &[FieldChange]) -> String {
 }
 
 /// The name by which people know a field.
-fn short_path(path: &str) -> &str {
+pub fn short_path(path: &str) -> &str {
     path.strip_prefix("options.thresholds.")
         .or_else(|| path.strip_prefix("options.threshold_windows."))
         .or_else(|| path.strip_prefix("options."))

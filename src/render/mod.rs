@@ -1,12 +1,14 @@
 //! Turning results into text: for people, and as JSON. Renderers take data and give a `String`; they print nothing.
 
 mod apply;
+mod changes;
 mod diagnostics;
 mod drift;
 mod fields;
 mod graph;
 pub mod issue;
 mod manual;
+pub mod markdown;
 mod page;
 mod plan;
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::changes::{alerts, groups, is_strong, recipients};
 use super::fields::{causes, field, field_with_author, labelled, shown, wrapped};
 use super::{Page, Style};
 use crate::compile::ResourceKind;
@@ -9,10 +10,8 @@ use crate::config::Config;
 use crate::diff::ChangedBy;
 use crate::model::{Address, Document, Snapshot};
 use crate::normalise::at;
-use crate::plan::{Action, Change, Drift, FieldChange, OWNER_FIELD, Plan, REV_FIELD};
-use crate::query;
+use crate::plan::{Action, Change, Drift, OWNER_FIELD, Plan, REV_FIELD};
 use crate::text::clean_line;
-use crate::units::plain;
 
 /// What a plan cannot say of itself.
 #[derive(Debug, Clone, Default)]
@@ -65,19 +64,18 @@ pub fn plan(plan: &Plan, header: &Header, page: &Page) -> String {
         return nothing(plan, header, page);
     }
     let mut text = heading(plan, header, page);
-    let mut shown_in_group: Vec<&Address> = Vec::new();
-    for change in &plan.changes {
-        if shown_in_group.contains(&&change.address) {
+    let groups =
+        if page.verbose { plan.changes.iter().map(|change| vec![change]).collect() } else { groups(plan) };
+    for group in groups {
+        if group.len() > 1 {
+            text.push_str(&grouped(page, &group));
+            text.push('\n');
             continue;
         }
-        let group = group_of(plan, change);
-        if group.len() >= 3 && !page.verbose {
-            text.push_str(&grouped(page, &group));
-            shown_in_group.extend(group.iter().map(|change| &change.address));
-        } else {
+        for change in group {
             text.push_str(&one(page, change));
+            text.push('\n');
         }
-        text.push('\n');
     }
     for drift in &plan.drift {
         text.push_str(&held(page, drift));
@@ -205,7 +203,7 @@ fn one(page: &Page, change: &Change) -> String {
 
 fn effect(page: &Page, effects: &[String]) -> String {
     let text = clean_line(&effects.join(" · "));
-    let strong = ["LOST", "NOBODY", "ALERTING NOW", "NEW ID", "pages"].iter().any(|word| text.contains(word));
+    let strong = is_strong(&text);
     let lines = page.wrap(&text, page.width.saturating_sub(14));
     let painted: Vec<String> = lines
         .iter()
@@ -224,22 +222,8 @@ fn body(page: &Page, label: &str, document: &Document, key: &str) -> String {
 fn monitor(page: &Page, after: &Document) -> String {
     let mut text = body(page, "name", after, "name");
     text.push_str(&body(page, "query", after, "query"));
-    let mut alerts = Vec::new();
-    if let Some(priority) = after.get("priority").and_then(Value::as_u64) {
-        alerts.push(format!("P{priority}"));
-    }
-    let operator =
-        after.get("query").and_then(Value::as_str).and_then(query::comparison).map_or(">", |c| c.operator);
-    for (label, key) in [("warn", "warning"), ("crit", "critical")] {
-        if let Some(value) = at(after, &format!("options.thresholds.{key}")).filter(|value| !value.is_null())
-        {
-            alerts.push(format!("{label} {operator} {}", plain(value)));
-        }
-    }
-    if at(after, "options.notify_no_data") == Some(&Value::Bool(true)) {
-        alerts.push("no data: notified".to_owned());
-    }
-    let handles = query::handles(after.get("message").and_then(Value::as_str).unwrap_or_default());
+    let mut alerts = alerts(after);
+    let handles = recipients(after);
     alerts.push(if handles.is_empty() {
         "to NOBODY".to_owned()
     } else {
@@ -293,28 +277,6 @@ fn deferred(page: &Page, change: &Change) -> String {
     let reason = format!("Datadog has not seen {} yet; a later apply configures it", clean_line(name));
     text.push_str(&wrapped(page, "deferred", &reason));
     page.symbols(&text)
-}
-
-/// The updates that change the same fields in the same way.
-fn group_of<'p>(plan: &'p Plan, first: &'p Change) -> Vec<&'p Change> {
-    if first.action != Action::Update || first.fields.is_empty() {
-        return vec![first];
-    }
-    // What a rev was and is differs from monitor to monitor, and tells a person nothing.
-    let differences = |change: &Change| -> Vec<(String, Value, Value)> {
-        let told = |field: &FieldChange| match field.path.as_str() {
-            REV_FIELD => (field.path.clone(), Value::Null, Value::Null),
-            _ => (field.path.clone(), field.before.clone(), field.after.clone()),
-        };
-        change.fields.iter().map(told).collect()
-    };
-    let wanted = differences(first);
-    plan.changes
-        .iter()
-        .filter(|change| {
-            change.action == Action::Update && change.kind == first.kind && differences(change) == wanted
-        })
-        .collect()
 }
 
 fn grouped(page: &Page, group: &[&Change]) -> String {

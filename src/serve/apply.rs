@@ -21,6 +21,8 @@ pub struct Order<'a> {
     pub commit: &'a CommitSha,
     /// What was asked for.
     pub asked: &'a Asked,
+    /// Whether anybody can read the repository.
+    pub is_public: bool,
     /// What was shown and is not to be done any more.
     pub fell_away: usize,
 }

@@ -73,7 +73,7 @@ async fn apply_left(
     if !missing.is_empty() {
         return Ok(Left::Missing(missing));
     }
-    let order = Order { by: None, commit: head, asked: &asked, fell_away };
+    let order = Order { by: None, commit: head, asked: &asked, is_public: context.site.is_public, fell_away };
     let answer = apply(context, built, planned, connection, &order).await?;
     Ok(Left::Answer(Answer { receipt: None, ..answer }))
 }

@@ -13,7 +13,6 @@ mod http;
 mod job;
 mod ledger;
 mod log;
-mod markdown;
 mod merging;
 mod planning;
 mod queue;

@@ -10,6 +10,7 @@ use super::site::Purpose;
 use super::speech::{self, Finding};
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build};
+use crate::config::Target;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
 use crate::ops::{self, AgainstRequest, Base, Failure, PlanRequest, Planned};
@@ -142,6 +143,8 @@ async fn make(
             header: &header,
             commit: pull.head_sha.short(),
             base: base.short(),
+            monitor_pages: pages(&built.environment.target),
+            is_public: site.is_public,
             now: (context.service.settings.now)(),
             word: context.service.settings.words.first().map_or("bellwether", String::as_str),
             rule: &built.project.config.register,
@@ -157,6 +160,14 @@ async fn make(
         Err(other) => speech::no_plan(environment, &speech::reason(&other)),
     };
     Ok((finding, base))
+}
+
+/// Where Datadog shows monitors, if that is known.
+fn pages(target: &Target) -> Option<String> {
+    let Target::Site(site) = target else { return None };
+    // The sites of other regions have a name of their own where the first two have `app`.
+    let host = if site.matches('.').count() == 1 { format!("app.{site}") } else { site.clone() };
+    Some(format!("https://{host}/monitors/"))
 }
 
 /// A plan against the base branch's schemas: no keys, no Datadog.

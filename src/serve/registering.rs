@@ -96,7 +96,8 @@ async fn apply_if_allowed(
     match verdict(context, comment, pull, built, &planned.plan).await? {
         Ok(allowed) => {
             let fell_away = allowed.fell_away.len();
-            let order = Order { by: Some(&comment.by), commit: &pull.head_sha, asked, fell_away };
+            let is_public = context.site.is_public;
+            let order = Order { by: Some(&comment.by), commit: &pull.head_sha, asked, is_public, fell_away };
             context.log(
                 Level::Info,
                 "allowed",

@@ -17,6 +17,8 @@ pub struct Site {
     pub client: Client,
     /// Where the project is in it; empty for its root.
     pub directory: String,
+    /// Whether anybody can read it: then live values are not shown there.
+    pub is_public: bool,
     /// The snapshot.
     store: Store,
     state: PathBuf,
@@ -45,11 +47,12 @@ impl Site {
                 app.installation(installation, repository)?.acting_as(app.login().await?)
             }
         };
+        let is_public = client.is_public().await?;
         let state = settings.state.join("repositories").join(repository.to_string().to_lowercase());
         let opening = Opening { command: "bellwether serve", ..Opening::default() };
         let store = Store::open_as(&state.join("snapshot"), &opening)
             .map_err(|error| Trouble::Kept(error.to_string()))?;
-        Ok(Self { client, directory: watched.directory.clone(), store, state })
+        Ok(Self { client, directory: watched.directory.clone(), is_public, store, state })
     }
 
     /// An environment's part of the snapshot.

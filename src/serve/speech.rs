@@ -5,19 +5,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::apply::Order;
-use super::markdown::{self, code, prose};
 use super::planning::Asked;
 use crate::config::Register;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, Conclusion};
 use crate::ops::{Applied, Verified};
 use crate::plan::{Plan, SourceReference};
-use crate::render::{self, Header, Page, count};
+use crate::render::markdown::{self, Comment, Context, code};
+use crate::render::{Header, count};
 
+use super::words;
 pub use super::words::{
     closed, failed, fork_moved, help, logged, merge_refused, no_permission, no_project, not_applied,
     nothing_left, push_refused, reason, refused, unclear, which_environment,
 };
+
+/// GitHub takes 65,536 characters, with the marker and what is added to it.
+const ROOM: usize = 64_000;
 
 /// What was found out about a pull request in one environment.
 pub struct Finding {
@@ -70,6 +74,10 @@ pub struct PlanWords<'a> {
     pub commit: &'a str,
     /// The commit that it was planned onto.
     pub base: &'a str,
+    /// What a monitor's id is put behind to give its page.
+    pub monitor_pages: Option<String>,
+    /// Whether anybody can read the repository.
+    pub is_public: bool,
     /// When.
     pub now: Timestamp,
     /// The word that addresses bellwether.
@@ -91,8 +99,19 @@ pub struct PlanWords<'a> {
 /// A plan.
 pub fn plan(words: &PlanWords<'_>) -> Finding {
     let plan = words.plan;
-    let title = markdown::title(plan);
-    let shown = markdown::plan(words);
+    let mut closing = words::how_to_apply(words);
+    closing.push(format!("Made {:.0}.", words.now));
+    let context = Context {
+        head: Some(words.commit.to_owned()),
+        base: Some(words.base.to_owned()),
+        monitor_pages: words.monitor_pages.clone(),
+        names_only: words.is_public && !words.offline,
+        closing,
+        limit: Some(ROOM),
+        ..Context::from(words.header)
+    };
+    let Comment { body, cut } = markdown::plan(plan, &context);
+    let title = counts(plan);
     let conclusion = if plan.has_errors() {
         Conclusion::Failure
     } else if !plan.blocked.is_empty() {
@@ -131,15 +150,29 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
         && plan.blocked.is_empty()
         && !plan.has_errors()
         && !words.changes_config;
-    Finding {
-        title,
-        body: shown.body,
-        conclusion,
-        plan: Some(plan.clone()),
-        cut: shown.cut,
-        is_silent,
-        remarks,
-    }
+    Finding { title, body, conclusion, plan: Some(plan.clone()), cut: cut as u64, is_silent, remarks }
+}
+
+fn of_environment(environment: &str) -> Context {
+    let closing = vec![format!("Environment: {}.", code(environment))];
+    Context { closing, limit: Some(ROOM), ..Context::default() }
+}
+
+/// How many changes of each kind there are.
+fn counts(plan: &Plan) -> String {
+    let summary = &plan.summary;
+    let all = [
+        (summary.create, "create"),
+        (summary.update, "change"),
+        (summary.rename, "rename"),
+        (summary.adopt, "adopt"),
+        (summary.replace, "replace"),
+        (summary.delete, "delete"),
+        (summary.drifted, "drifted"),
+    ];
+    let there = all.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = there.map(|(number, word)| format!("{number} {word}")).collect();
+    if parts.is_empty() { "No changes".to_owned() } else { parts.join(" · ") }
 }
 
 fn level(is_error: bool) -> AnnotationLevel {
@@ -156,6 +189,7 @@ fn with_helps(message: &str, helps: &[String]) -> String {
 pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sources) -> Finding {
     let errors = diagnostics.iter().filter(|found| found.severity() == Severity::Error).count();
     let title = format!("{}; nothing was planned", count(errors, "error"));
+    let shown = markdown::diagnostics(diagnostics, sources, &of_environment(environment));
     let mut remarks = Vec::new();
     for found in diagnostics {
         let Some(label) = &found.primary else { continue };
@@ -173,11 +207,11 @@ pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sour
         });
     }
     Finding {
-        body: markdown::diagnostics(environment, diagnostics, sources),
+        cut: shown.cut as u64,
+        body: shown.body,
         title,
         conclusion: Conclusion::Failure,
         plan: None,
-        cut: 0,
         is_silent: false,
         remarks,
     }
@@ -187,7 +221,7 @@ pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sour
 pub fn no_plan(environment: &str, reason: &str) -> Finding {
     Finding {
         title: "No plan".to_owned(),
-        body: format!("### {}: no plan\n\n{}.", code(environment), prose(reason)),
+        body: markdown::failure(reason, &of_environment(environment)).body,
         conclusion: Conclusion::Failure,
         plan: None,
         cut: 0,
@@ -229,11 +263,20 @@ pub fn applied(
         matches!(left, Some(Ok(left)) if left.changes.is_empty() && left.diagnostics.is_empty());
     let is_well = report.is_complete() && is_verified;
     let title = format!("Applied {} of {total}", report.done());
-    let body = markdown::applied(environment, plan, report, left, order, took, is_well);
+    let mut about =
+        vec![format!("plan {}", code(plan.short_digest())), format!("commit {}", code(order.commit.short()))];
+    if let Some(by) = order.by {
+        about.insert(0, format!("Asked for by {}", code(by)));
+    }
+    if order.fell_away > 0 {
+        about.push(format!("{} of the plan needed no doing any more", order.fell_away));
+    }
+    let context = Context {
+        closing: vec![about.join(" · ")],
+        names_only: order.is_public,
+        limit: Some(ROOM),
+        ..Context::default()
+    };
+    let body = markdown::applied(environment, report, left, took, &context).body;
     AppliedWords { title, body, is_well }
-}
-
-/// The human text of something, where nothing better is there.
-pub fn page_text(plan: &Plan, header: &Header) -> String {
-    render::plan(plan, header, &Page::PLAIN)
 }

@@ -1,12 +1,12 @@
 //! What the service says in comments that are not a plan: refusals, receipts and help. Short, and all that is missing at once.
 
-use super::markdown::{code, prose};
 use super::speech::PlanWords;
 use super::trouble::Trouble;
 use crate::github::CommitSha;
 use crate::model::Address;
 use crate::ops::Failure;
 use crate::plan::Action;
+use crate::render::markdown::{code, prose};
 use crate::review::{Command, Missing, Unclear, Verb};
 
 /// How many names are spelled out.
@@ -258,7 +258,7 @@ pub fn help(word: &str, environments: &[String]) -> String {
 }
 
 /// What stands below a plan: what it takes to apply it, and what is not in it.
-pub fn how_to_apply(words: &PlanWords<'_>) -> String {
+pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
     let environment = words.plan.environment.as_str();
     let mut parts = Vec::new();
     if words.offline {
@@ -297,7 +297,7 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> String {
                 .to_owned(),
         );
     }
-    parts.join("\n\n")
+    parts
 }
 
 /// A pull request was closed unmerged, and something of it is live.

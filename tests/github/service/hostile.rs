@@ -114,6 +114,16 @@ fn an_import_cannot_leave_the_repository() {
 }
 
 #[test]
+fn in_public_only_names_of_monitors_and_fields_are_shown() {
+    let world = World::new();
+    world.repository.publish();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "main");
+    let shown = world.answers(number).join("\n");
+    assert!(!shown.contains("sum:events.received"), "{shown}");
+    seen!("public", shown);
+}
+
+#[test]
 fn hostile_text_is_no_markdown() {
     let world = World::new();
     let schema = r#"@namespace("com.example")
