@@ -27,7 +27,7 @@ pub struct Context<'a> {
     pub site: &'a Site,
     /// The job.
     pub job: &'a Job,
-    /// Its number, by which a newer run is known.
+    /// Its number.
     pub id: u64,
     /// The pull request; 0 for a commit of the default branch.
     pub number: u64,
@@ -36,6 +36,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The number of this run, greater than those before: also than those that a lost ledger knew.
+    pub fn run(&self) -> u64 {
+        (self.service.settings.now)().as_millisecond().try_into().unwrap_or_default()
+    }
+
     /// Writes a line about the job.
     pub fn log(&self, level: Level, event: &str, detail: &str) {
         self.service.log_job(level, event, self.job, self.id, detail);

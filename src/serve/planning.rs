@@ -77,7 +77,7 @@ pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) 
             show(context, &pull, &Asked::default(), true).await?;
             return Ok(Answer::refused(speech::fork_moved(
                 &pull.head_sha,
-                &command.written(None, Verb::Plan),
+                &command.written(Some(environment), Verb::Plan),
             )));
         }
     }
@@ -145,7 +145,6 @@ async fn make(
             base: base.short(),
             monitor_pages: pages(&built.environment.target),
             is_public: site.is_public,
-            now: (context.service.settings.now)(),
             word: context.service.settings.words.first().map_or("bellwether", String::as_str),
             rule: &built.project.config.register,
             changes_config: workspace.changes_config,
@@ -157,6 +156,8 @@ async fn make(
         Err(Failure::Diagnostics(diagnostics)) => {
             speech::diagnostics(environment, &diagnostics, &built.project.sources)
         }
+        // A mistake in the command, and not in what it is about.
+        Err(failure @ Failure::Usage(_)) => return Err(failure.into()),
         Err(other) => speech::no_plan(environment, &speech::reason(&other)),
     };
     Ok((finding, base))
@@ -257,7 +258,7 @@ async fn publish(
         base: base.map(|base| base.short().to_owned()).unwrap_or_default(),
         actions: finding.plan.as_ref().map(|plan| plan.changes.len() as u64).unwrap_or_default(),
         cut: finding.cut,
-        run: context.id,
+        run: context.run(),
     };
     let output = CheckOutput {
         title: finding.title.clone(),
@@ -310,7 +311,7 @@ pub async fn check(
 pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> {
     let (ledger, repository) = (&context.service.ledger, &context.job.repository);
     if let Some(shown) = ledger.shown(repository, context.number, context.environment)? {
-        let marker = PlanMarker { run: context.id, ..shown.marker };
+        let marker = PlanMarker { run: context.run(), ..shown.marker };
         let body = speech::with_end(&shown.body, &ended.title);
         context.site.client.sticky(context.number, &marker, &body, false).await?;
     }

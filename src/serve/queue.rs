@@ -214,7 +214,9 @@ async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble>
         planning::ended(&context, ended).await?;
     }
     if let Some(text) = &answer.comment {
-        site.client.comment_once(number, &format!("job-{id}"), text).await?;
+        // The same for every try, and for none that a lost ledger knew.
+        let key = format!("{} {}", job.delivery, job.environment.as_deref().unwrap_or_default());
+        site.client.comment_once(number, &key, text).await?;
     }
     if let (Some(receipt), Some(comment)) = (answer.receipt, job.task.comment()) {
         site.client.react(comment.id, receipt.reaction()).await?;

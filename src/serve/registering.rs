@@ -15,7 +15,7 @@ use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build};
 use crate::github::{self, Permission, PullRequest};
-use crate::ops::Connection;
+use crate::ops::{Connection, Failure};
 use crate::plan::Plan;
 use crate::review::{
     Allowed, Check, CheckState, Command, Facts, Missing, Pull, PullState, Review, ReviewState, Shown, judge,
@@ -40,6 +40,8 @@ pub async fn register(
             }
             Ok(Answer::refused(speech::refused(context.environment, command, &missing)))
         }
+        // A mistake in the command says nothing of the plan that is shown.
+        Err(Trouble::Told(failure)) if matches!(*failure, Failure::Usage(_)) => Err(Trouble::Told(failure)),
         Err(trouble @ (Trouble::Failed(_) | Trouble::Told(_))) => {
             // There is no plan: its comment and its check say why.
             planning::show(context, &pull, &asked, is_open_fork).await?;

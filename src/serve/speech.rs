@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::apply::Order;
 use super::planning::Asked;
 use crate::config::Register;
@@ -78,8 +76,6 @@ pub struct PlanWords<'a> {
     pub monitor_pages: Option<String>,
     /// Whether anybody can read the repository.
     pub is_public: bool,
-    /// When.
-    pub now: Timestamp,
     /// The word that addresses bellwether.
     pub word: &'a str,
     /// What applying it takes.
@@ -99,8 +95,8 @@ pub struct PlanWords<'a> {
 /// A plan.
 pub fn plan(words: &PlanWords<'_>) -> Finding {
     let plan = words.plan;
-    let mut closing = words::how_to_apply(words);
-    closing.push(format!("Made {:.0}.", words.now));
+    // No time in it: a plan that is made again and found to be the same is not edited, and stays the one that was seen.
+    let closing = words::how_to_apply(words);
     let context = Context {
         head: Some(words.commit.to_owned()),
         base: Some(words.base.to_owned()),

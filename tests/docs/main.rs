@@ -14,6 +14,7 @@ mod pages;
 mod plan_format;
 mod project;
 mod sandbox;
+mod serve;
 
 use std::fs;
 use std::path::PathBuf;

@@ -52,3 +52,35 @@ fn from_opened_to_merged() {
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "applied once");
     seen!("merged", world.answers(number).last().unwrap());
 }
+
+#[test]
+fn a_github_app_does_the_same() {
+    let world = World::as_app();
+    let schema = cart(200);
+    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
+    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &head);
+    world.pull_event("opened", number, false);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    let authors: Vec<String> = world.repository.comments(number).into_iter().map(|c| c.author).collect();
+    assert_eq!(authors, ["bellwether[bot]", "jane", "bellwether[bot]"]);
+}
+
+#[test]
+fn a_ledger_that_was_lost_costs_a_second_look_and_nothing_else() {
+    let mut world = World::new();
+    let schema = cart(200);
+    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
+    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &head);
+    world.pull_event("opened", number, false);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.forget();
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    assert_eq!(world.answers(number).len(), 3, "the plan, edited in place, and two answers");
+}

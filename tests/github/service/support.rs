@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bellwether::datadog::{self, Credentials, Secret};
-use bellwether::github::{ApiUrl, Clock, Options, Retry, Token};
+use bellwether::github::{ApiUrl, Clock, Options, PrivateKey, Retry, Token};
 use bellwether::sandbox::{self, Sandbox, Storage};
 use bellwether::serve::{Access, Keys, Log, Running, Settings, Watched, WebhookSecrets};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::double::{Actor, GitHub, Pull, Repository, time};
+use crate::double::{Actor, GitHub, Pull, Repository, private_key, time};
 use crate::{NAME, TOKEN};
 
 pub const SECRET: &str = "It's a Secret to Everybody";
@@ -65,6 +65,7 @@ pub struct World {
     pub repository: Repository,
     pub datadog: sandbox::Running,
     state: TempDir,
+    is_app: bool,
     lines: Arc<Mutex<Vec<String>>>,
     service: Option<Running>,
     url: String,
@@ -96,6 +97,7 @@ impl World {
             repository,
             datadog,
             state: TempDir::new().unwrap(),
+            is_app: false,
             lines: Arc::default(),
             service: None,
             url: String::new(),
@@ -116,12 +118,23 @@ impl World {
         format!("[environments.prod]\napi_url = \"{}\"\ntag = \"esm-prod\"\n", self.datadog.url())
     }
 
+    /// The same, served as a GitHub App.
+    pub fn as_app() -> Self {
+        let mut world = Self::new();
+        world.stop();
+        world.repository.install(7);
+        world.is_app = true;
+        world.start();
+        world
+    }
+
     fn settings(&self) -> Settings {
         let lines = Arc::clone(&self.lines);
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> =
             Arc::new(|| "2026-01-01T12:00:00Z".parse().unwrap());
         let retry = || Retry { clock: Clock::skipping().0, ..Retry::default() };
         let secret = || Secret::new(KEY).unwrap();
+        let api = ApiUrl::new(&self.github.url()).unwrap();
         Settings {
             repositories: [NAME, EXAMPLE]
                 .map(|name| Watched { repository: name.parse().unwrap(), directory: String::new() })
@@ -129,9 +142,9 @@ impl World {
             words: vec!["esm".to_owned(), "bellwether".to_owned()],
             state: self.state.path().to_owned(),
             secrets: WebhookSecrets::new(SECRET, Some("the secret of yesterday")).unwrap(),
-            access: Access::Token {
-                api: ApiUrl::new(&self.github.url()).unwrap(),
-                token: Token::new(TOKEN).ok().unwrap(),
+            access: match self.is_app {
+                true => Access::App { api, id: 1, key: PrivateKey::from_pem(private_key()).ok().unwrap() },
+                false => Access::Token { api, token: Token::new(TOKEN).ok().unwrap() },
             },
             datadog: Keys { write: Some(Credentials { api_key: secret(), app_key: secret() }), read: None },
             github: Options { retry: retry(), timeout: Duration::from_secs(10), ..Options::default() },
@@ -154,6 +167,13 @@ impl World {
         });
         self.url = format!("http://{}", service.address());
         self.service = Some(service);
+    }
+
+    /// The service forgets all that it kept.
+    pub fn forget(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(self.state.path()).unwrap();
+        self.start();
     }
 
     /// Stops the service in order.
@@ -366,7 +386,7 @@ macro_rules! seen {
                 (r#""plan":"[0-9a-f]+""#, r#""plan":"[digest]""#),
                 (r"\b(plan|Plan|saved) (\**`?)[0-9a-f]{8}\b", "$1 $2[digest]"),
                 (r"#\d{4,}", "#[id]"),
-                (r"job-\d+", "job-[n]"),
+                (r#""key":"[^"]+""#, r#""key":"[delivery]""#),
                 (r#""run":\d+"#, r#""run":[n]"#),
                 (r"in \d+\.\d s", "in [t] s"),
                 (r"(?m) {2,}\d+\.\d s$", " [t] s"),
