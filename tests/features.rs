@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// What only the program needs.
-const OF_THE_PROGRAM: [&str; 8] = ["axum", "clap", "petgraph", "redis", "reqwest", "sled", "tokio", "toml"];
+const OF_THE_PROGRAM: [&str; 9] =
+    ["axum", "clap", "octocrab", "petgraph", "redis", "reqwest", "sled", "tokio", "toml"];
 
 /// The crates that the library is built with.
 fn dependencies(features: &[&str]) -> BTreeSet<String> {

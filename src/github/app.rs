@@ -47,7 +47,8 @@ impl App {
         Ok(Self { transport, login: Arc::default() })
     }
 
-    /// A client for `repository`, by the number of the App's installation. Its tokens are good for this repository only.
+    /// A client for `repository`, by the number of the App's installation. Its tokens are good for this repository only, and are
+    /// kept as long as the client and its clones.
     ///
     /// # Errors
     ///

@@ -83,7 +83,8 @@ impl Client {
         self.transport.calls_left()
     }
 
-    /// The login that our comments have: that of the token's user, `slug[bot]` of an App, or `github-actions[bot]`. It is asked for once.
+    /// The login that our comments have: that of the token's user, `slug[bot]` of an App, or `github-actions[bot]` where GitHub does not
+    /// tell. It is asked for once.
     ///
     /// # Errors
     ///
@@ -94,13 +95,28 @@ impl Client {
             Identity::Token => {
                 match self.transport.json::<Account>(&Call::get("/user".to_owned())).await {
                     Ok(account) => Ok(account.login),
-                    // The token of an installation is nobody's; in a workflow it is the one of GitHub Actions.
-                    Err(Error::Forbidden { .. }) => Ok(WORKFLOW.to_owned()),
+                    // The token of an installation is no user's.
+                    Err(Error::Forbidden { .. }) => self.viewer().await,
                     Err(error) => Err(error),
                 }
             }
         };
         self.login.get_or_try_init(ask).await.map(String::as_str)
+    }
+
+    /// Who the token of an installation acts as. Only GraphQL tells, and it is elsewhere on GitHub Enterprise Server.
+    async fn viewer(&self) -> Result<String, Error> {
+        let query = serde_json::json!({"query": "{viewer{login}}"});
+        let call = Call::post("/graphql".to_owned(), query).repeatable();
+        match self.transport.json::<serde_json::Value>(&call).await {
+            Ok(answer) => {
+                let login = answer.pointer("/data/viewer/login").and_then(serde_json::Value::as_str);
+                Ok(login.unwrap_or(WORKFLOW).to_owned())
+            }
+            // Later it may tell: a guess would be a second comment beside the first.
+            Err(error) if error.is_transient() => Err(error),
+            Err(_) => Ok(WORKFLOW.to_owned()),
+        }
     }
 
     /// A path within the repository.

@@ -393,6 +393,9 @@ impl Transport {
         }
         let reason = if timeout {
             format!("nothing came within {} s", self.options.timeout.as_secs())
+        } else if cause.is::<reqwest::Error>() {
+            // It would show its URL, and that of an archive has a token of its own in it.
+            "the connection failed".to_owned()
         } else {
             self.clean(&cause.to_string())
         };

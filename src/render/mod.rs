@@ -6,7 +6,6 @@ mod diagnostics;
 mod drift;
 mod fields;
 mod graph;
-pub mod issue;
 mod manual;
 pub mod markdown;
 mod page;

@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use bellwether::github::marker::{Marker, PlanMarker};
+use insta::assert_snapshot;
 use serde_json::Value;
 
-use super::double::{Fault, GitHub, Pull, Repository};
-use super::support::{Project, Run, Server};
+use super::double::{Actor, Fault, GitHub, Pull, Repository};
+use super::support::{Project, Run, Server, stable};
 use super::{NAME, TOKEN, start};
 
 const SCHEMA: &str = "\
@@ -85,6 +86,8 @@ fn a_pull_request_has_one_comment_about_its_plan() {
     let plan: Value = serde_json::from_str(&scene.project.read("plan.json")).unwrap();
     assert!(plan["digest"].as_str().unwrap().starts_with(&marker.plan) && marker.plan.len() == 12);
     assert!(bodies[0].contains("n.R/traffic_threshold_monitor"), "{bodies:?}");
+    let _stable = stable();
+    assert_snapshot!("comment", bodies[0]);
     scene.github.forget_calls();
     scene.comment(&[]).exits(0).says(&["The comment says so already"]);
     assert_eq!(scene.github.writes(), [""; 0]);
@@ -100,7 +103,26 @@ fn a_pull_request_has_one_comment_about_its_plan() {
     // Nothing is left to do: the comment that is there says so.
     scene.nothing_to_do();
     scene.comment(&[]).exits(0).says(&["Comment updated"]);
-    assert!(!scene.bodies()[0].contains("n.R/"), "{:?}", scene.bodies());
+    assert_snapshot!("comment_nothing", scene.bodies()[0]);
+}
+
+#[test]
+fn everybody_may_read_a_public_repository_and_not_its_monitors() {
+    let scene = Scene::new();
+    scene.repository.publish();
+    scene.comment(&["--link", "https://example.com/run/1?x=%20"]).exits(0);
+    let body = scene.bodies().remove(0);
+    assert!(
+        body.contains("n.R/traffic_threshold_monitor") && body.contains("https://example.com/run/1?x=%20")
+    );
+    assert!(!body.contains("events.received"), "{body}");
+    // A plan against other schemas says only what is in the repository.
+    scene.project.write("before/bellwether.toml", &scene.project.read("bellwether.toml"));
+    scene.project.write("before/schemas/events.avdl", "@namespace(\"n\") protocol P { record R { int a; } }");
+    scene.project.run(&["plan", "--against", "before", "--out", "plan.json"]).exits(0);
+    scene.comment(&[]).exits(0).says(&["Comment updated"]);
+    let body = scene.bodies().remove(0);
+    assert!(body.contains("events.received") && body.contains("`before`"), "{body}");
 }
 
 #[test]
@@ -157,6 +179,19 @@ fn what_a_newer_run_wrote_and_what_others_wrote_is_left_alone() {
 }
 
 #[test]
+fn the_comment_of_an_app_is_found_again() {
+    let scene = Scene::new();
+    scene.github.revoke(TOKEN);
+    scene.github.token(TOKEN, Actor::Bot("our-app[bot]"));
+    // Where GitHub does not tell who we are, that is said, and can be given.
+    scene.github.fault(Fault::status("POST", "/graphql", 404));
+    scene.comment(&[]).exits(0).complains(&["is our-app[bot]'s", "--author 'our-app[bot]'"]);
+    scene.comment(&[]).exits(0).says(&["The comment says so already"]);
+    scene.comment(&["--author", "our-app[bot]"]).exits(0).says(&["The comment says so already"]);
+    assert_eq!(scene.bodies().len(), 1);
+}
+
+#[test]
 fn no_comment_is_made_twice_and_trouble_with_github_is_an_error() {
     let scene = Scene::new();
     scene.github.fault(Fault::lost("POST", "/comments"));
@@ -204,7 +239,7 @@ fn a_mistake_on_the_command_line_is_found_before_anything_is_asked() {
     }
     scene.run_with(&[], &[("GITHUB_TOKEN", "")]).exits(1).complains(&["GITHUB_TOKEN: it is empty"]);
     scene.run_with(&[], &[("GITHUB_TOKEN", "a b")]).exits(1).complains(&["GITHUB_TOKEN: it contains"]);
-    scene.project.edit("plan.json", "\"create\": 1", "\"create\": 2");
+    scene.comment(&["--env", "prod"]).exits(1).complains(&["was made for `sandbox`, not for `prod`"]);
     let text = scene.project.read("plan.json").replace("traffic_threshold", "traffic_harmless");
     scene.project.write("plan.json", &text);
     scene.comment(&[]).exits(1).complains(&["plan.json", "the file was edited"]);

@@ -1,10 +1,11 @@
 //! `bellwether drift --issue`: one issue for each environment, for as long as there is drift.
 
 use bellwether::sandbox::Faults;
+use insta::assert_snapshot;
 use serde_json::json;
 
 use super::double::{Fault, GitHub, Issue, Repository};
-use super::support::{Project, Run, Server};
+use super::support::{Project, Run, Server, stable};
 use super::{NAME, TOKEN, start};
 
 const SCHEMA: &str = "\
@@ -70,8 +71,12 @@ fn an_issue_lives_as_long_as_the_drift() {
     scene.drift_in_run(2).exits(2).complains(&["Opened issue #"]).says(&["Drift: 1 of 2 monitors"]);
     let issue = scene.issue();
     assert_eq!(issue.title, "Drift in sandbox: 1 of 2 monitors not as last applied");
-    for text in ["**1 of 2 monitors in `sandbox` differs", "`n.R/traffic_threshold_monitor`", "| `9` | `3` |"]
-    {
+    for text in [
+        "**1 of 2 monitors in `sandbox` differs",
+        "`n.R/traffic_threshold_monitor`",
+        "`critical` `9` |",
+        "`critical` `3` |",
+    ] {
         assert!(issue.body.contains(text), "{text}: {}", issue.body);
     }
     scene.github.forget_calls();
@@ -80,7 +85,7 @@ fn an_issue_lives_as_long_as_the_drift() {
     // The same set with another value: the issue says it, without a word to anybody.
     scene.edit_threshold(4);
     scene.drift_in_run(4).exits(2).complains(&["Updated issue #"]);
-    assert!(scene.issue().body.contains("| `9` | `4` |"));
+    assert!(scene.issue().body.contains("`critical` `4` |"));
     assert!(scene.repository.comments(issue.number).is_empty());
     // Another set: a comment names what is new.
     scene.datadog.delete(scene.datadog.id_at("n.R/traffic_absence_monitor"));
@@ -88,12 +93,16 @@ fn an_issue_lives_as_long_as_the_drift() {
     let comments = scene.repository.comments(issue.number);
     assert_eq!(comments.len(), 1);
     assert!(
-        comments[0]
-            .body
-            .ends_with("Now **2 of 2 monitors not**, see above.\n- new: `n.R/traffic_absence_monitor`\n"),
+        comments[0].body.ends_with(
+            "Now **2 of 2 monitors** not as last applied, see above.\n- new: `n.R/traffic_absence_monitor`\n"
+        ),
         "{comments:?}"
     );
-    assert!(scene.issue().body.contains("| `+` | `n.R/traffic_absence_monitor` | deleted in Datadog |"));
+    assert!(
+        scene.issue().body.contains("| `n.R/traffic_absence_monitor` | wanted | **deleted in Datadog** |")
+    );
+    let _stable = stable();
+    assert_snapshot!("issue", scene.issue().body);
     // An older run that comes in late changes nothing.
     scene.github.forget_calls();
     scene.drift_in_run(4).exits(2).complains(&["of a newer run"]);

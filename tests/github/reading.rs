@@ -1,10 +1,13 @@
 //! What is read: pull requests, files, permissions, reviews, checks, and a commit's archive.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use bellwether::github::archive::{Limits, Wanted};
-use bellwether::github::{ApiUrl, App, Check, CheckState, Error, Permission, PrivateKey, ReviewState};
-use serde_json::json;
+use bellwether::github::{
+    ApiUrl, App, Check, CheckState, Client, Error, Permission, PrivateKey, ReviewState, Token,
+};
+use serde_json::{Value, json};
 
 use super::double::{Pull, private_key};
 use super::{Log, NAME, client, sha, start};
@@ -210,4 +213,68 @@ async fn an_app_acts_in_a_repository_as_its_installation() {
     let error = client.create_comment(number, "never").await.unwrap_err();
     assert!(matches!(error, Error::RevokedToken { .. }), "{error}");
     assert_eq!(repository.comments(number).len(), old + 1);
+}
+
+#[tokio::test]
+async fn a_branch_has_a_head_and_a_repository_a_default_branch_and_readers() {
+    let (github, repository) = start();
+    let head = repository.commit(&[]);
+    repository.branch("release/1", &head);
+    let client = client(&github);
+    assert_eq!(client.branch_head("release/1").await.unwrap(), sha(&head));
+    assert_eq!(client.default_branch().await.unwrap(), "main");
+    assert!(!client.is_public().await.unwrap());
+    repository.publish();
+    assert!(client.is_public().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_app_can_ask_for_what_it_missed() {
+    let (github, _) = start();
+    let delivery = |id: u64, status: u16| {
+        json!({"id": id, "guid": format!("guid-{id}"), "delivered_at": "2026-01-01T00:00:00Z", "event": "push",
+            "status_code": status, "action": null, "installation_id": 42})
+    };
+    github.deliveries(vec![delivery(2, 0), delivery(1, 202)]);
+    let key = PrivateKey::from_pem(private_key()).ok().unwrap();
+    let app = App::new(ApiUrl::new(&github.url()).unwrap(), 7, &key, Log::default().options()).unwrap();
+    let deliveries = app.deliveries().await.unwrap();
+    assert_eq!(
+        deliveries.iter().map(|found| (found.id, found.status_code)).collect::<Vec<_>>(),
+        [(2, 0), (1, 202)]
+    );
+    app.redeliver(2).await.unwrap();
+    assert_eq!(github.writes(), ["POST /app/hook/deliveries/2/attempts"]);
+}
+
+/// GitHub's own examples, some of which break its own schema. They are outside the repository: `../shared/data/github`, or
+/// `$BELLWETHER_SHARED/data/github`.
+#[tokio::test]
+async fn githubs_own_examples_are_read() {
+    let root = std::env::var_os("BELLWETHER_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(root.join("data/github/webhook-examples.json")) else {
+        println!("skipped: no examples in {}", root.display());
+        return;
+    };
+    let (github, _) = start();
+    let repository = github.repository("Codertocat/Hello-World");
+    let token = Token::new(super::TOKEN).ok().unwrap();
+    let name = "Codertocat/Hello-World".parse().unwrap();
+    let api = ApiUrl::new(&github.url()).unwrap();
+    let client = Client::new(api, token, name, Log::default().options()).unwrap();
+    let kinds: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let examples = kinds.iter().flat_map(|kind| kind["examples"].as_array().unwrap());
+    let pulls: Vec<&Value> =
+        examples.map(|example| &example["pull_request"]).filter(|pull| pull.is_object()).collect();
+    assert!(pulls.len() > 20, "{}", pulls.len());
+    let number = repository.open(&Pull { head: &repository.commit(&[]), ..Pull::default() });
+    for example in pulls {
+        repository.edit_pull(number, |pull| *pull = example.clone());
+        let read = client.pull_request(number).await.unwrap();
+        assert_eq!(read.head_sha.as_str(), example["head"]["sha"], "{example}");
+        assert_eq!(read.number, example["number"].as_u64().unwrap());
+        assert_eq!(read.open, example["state"] == "open");
+        assert!(!read.fork);
+    }
 }

@@ -138,3 +138,24 @@ async fn a_stopped_run_sends_nothing_more() {
     assert!(matches!(client.pull_request(1).await, Err(Error::Stopped { .. })));
     assert!(github.calls().is_empty());
 }
+
+#[tokio::test]
+async fn no_answer_is_waited_for_longer_than_the_limit() {
+    let (github, repository) = start();
+    let number = repository.open(&Pull { head: &repository.commit(&[]), ..Pull::default() });
+    github.fault(Fault::hung("GET", PULL).times(9));
+    github.fault(Fault::hung("GET", "/codeload").times(9));
+    let log = Log::default();
+    let mut options = log.options();
+    options.timeout = std::time::Duration::from_millis(30);
+    let api = bellwether::github::ApiUrl::new(&github.url()).unwrap();
+    let token = bellwether::github::Token::new(TOKEN).ok().unwrap();
+    let client = bellwether::github::Client::new(api, token, super::NAME.parse().unwrap(), options).unwrap();
+    let error = client.pull_request(number).await.unwrap_err();
+    assert!(error.to_string().contains("nothing came within") && error.outcome_unknown(), "{error}");
+    assert_eq!(github.calls().len(), 1, "a server that does not answer is not asked again and again");
+    let wanted = bellwether::github::archive::Wanted::project("").unwrap();
+    let head = super::sha(&repository.commit(&[]));
+    let error = client.archive(&head, &wanted, &Default::default()).await.unwrap_err();
+    assert!(error.to_string().contains("nothing came within"), "{error}");
+}

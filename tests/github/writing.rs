@@ -96,6 +96,18 @@ async fn no_comment_is_made_twice() {
 }
 
 #[tokio::test]
+async fn an_edit_can_be_repeated_and_is() {
+    for fault in [Fault::lost("PATCH", "/comments"), Fault::status("PATCH", "/comments", 502).times(2)] {
+        let (github, repository, number) = pull();
+        let client = client(&github);
+        client.sticky(number, &marker(1), "one", true).await.unwrap();
+        github.fault(fault);
+        assert!(matches!(client.sticky(number, &marker(2), "two", true).await, Ok(Sticky::Updated(_))));
+        assert!(repository.comments(number)[0].body.ends_with("two"));
+    }
+}
+
+#[tokio::test]
 async fn where_it_is_not_known_whether_a_comment_is_there_and_that_cannot_be_read_it_is_an_error() {
     let (github, repository, number) = pull();
     github.fault(Fault::lost("POST", "/comments"));

@@ -25,6 +25,8 @@ use crate::store::Store;
 
 pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Output) -> Outcome {
     let saved = arguments.plan.as_deref().map(read_plan).transpose()?;
+    // Before keys are asked for.
+    saved.as_ref().map(is_for_datadog).transpose()?;
     let asks = saved.is_none() && !arguments.yes;
     if asks && !can_ask() {
         let message =
@@ -48,10 +50,7 @@ pub async fn run(arguments: &ApplyArguments, global: &Global, output: &mut Outpu
 pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let failed = |reason: String| Failure::Message(format!("cannot use {}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let plan = Plan::from_json(&text).map_err(|error| failed(error.to_string()))?;
-    // Before keys are asked for.
-    is_for_datadog(&plan)?;
-    Ok(plan)
+    Plan::from_json(&text).map_err(|error| failed(error.to_string()))
 }
 
 async fn run_on(

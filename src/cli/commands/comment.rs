@@ -2,18 +2,24 @@
 
 use serde_json::json;
 
-use super::super::args::CommentArguments;
+use super::super::args::{CommentArguments, Global};
 use super::super::connect::{github, github_failure};
 use super::super::output::Output;
 use super::Outcome;
 use super::apply::read_plan;
-use crate::github::marker::PlanMarker;
-use crate::github::{ChangedFiles, Client, Error, PullRequest, Sticky};
+use crate::github::marker::{Marker, PlanMarker};
+use crate::github::{ChangedFiles, Client, Comment, Error, PullRequest, Sticky};
 use crate::ops::{Exit, Failure};
 use crate::plan::Plan;
+use crate::render;
+use crate::render::markdown::{Context, LIMIT};
 
-pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
+pub async fn run(arguments: &CommentArguments, global: &Global, output: &mut Output) -> Outcome {
     let plan = read_plan(&arguments.plan)?;
+    if let Some(name) = global.environment.as_ref().filter(|name| **name != plan.environment) {
+        let message = format!("the plan was made for `{}`, not for `{name}`", plan.environment);
+        return Err(Failure::Message(message).into());
+    }
     let link = arguments.link.as_deref().map(checked_link).transpose()?;
     let (client, run) = github(&arguments.github, output)?;
     let pull = client.pull_request(arguments.pull_request).await.map_err(github_failure)?;
@@ -27,6 +33,9 @@ pub async fn run(arguments: &CommentArguments, output: &mut Output) -> Outcome {
         Sticky::Silent => ("none", None),
     };
     let url = comment.map(|comment| comment.url.as_str());
+    if let Sticky::Created(comment) = &said {
+        is_ours(&client, comment, output).await.map_err(github_failure)?;
+    }
     if output.json {
         output.json(&json!({"format_version": 1, "comment": word, "url": url}));
     } else {
@@ -68,17 +77,40 @@ async fn write(
 ) -> Result<Sticky, Error> {
     let changes = !plan.changes.is_empty() || !plan.blocked.is_empty() || plan.has_errors();
     let create = changes && touches_a_project(&client.changed_files(pull.number).await?);
-    let marker = PlanMarker {
+    let (head, base) = (pull.head_sha.short().to_owned(), pull.base_sha.short().to_owned());
+    let mut marker = PlanMarker {
         env: plan.environment.clone(),
         plan: plan.digest.chars().take(12).collect(),
-        head: pull.head_sha.short().to_owned(),
-        base: pull.base_sha.short().to_owned(),
+        head: head.clone(),
+        base: base.clone(),
         actions: plan.changes.len() as u64,
-        cut: 0,
+        cut: u64::MAX,
         run,
     };
-    let body = placeholder(plan, link);
-    client.sticky(pull.number, &marker, &body, create).await
+    let context = Context {
+        compared_with: plan.against.clone(),
+        head: Some(head),
+        base: Some(base),
+        full_plan: link.map(str::to_owned),
+        // What a plan against other schemas says is in the repository; live monitors are not.
+        names_only: plan.against.is_none() && client.is_public().await?,
+        limit: Some(LIMIT.saturating_sub(marker.line().len() + 1)),
+        ..Context::default()
+    };
+    let shown = render::markdown::plan(plan, &context);
+    marker.cut = shown.cut as u64;
+    client.sticky(pull.number, &marker, &shown.body, create).await
+}
+
+/// The next run finds the comment by its author.
+async fn is_ours(client: &Client, comment: &Comment, output: &Output) -> Result<(), Error> {
+    let (author, own) = (&comment.author, client.own_login().await?);
+    if !author.eq_ignore_ascii_case(own) {
+        output.notice(&format!(
+            "The comment is {author}'s, and {own}'s was looked for: the next run will not find it. Give --author '{author}'"
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a pull request changes anything that bellwether reads. It is silent on all others.
@@ -96,8 +128,4 @@ fn checked_link(link: &str) -> Result<&str, Failure> {
         return Ok(link);
     }
     Err(Failure::Usage("--link: it has to be a URL that begins with https://".to_owned()))
-}
-
-fn placeholder(plan: &Plan, link: Option<&str>) -> String {
-    format!("{} changes {}", plan.changes.len(), link.unwrap_or_default())
 }

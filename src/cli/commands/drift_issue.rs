@@ -7,7 +7,15 @@ use super::super::output::Output;
 use crate::github::marker::{DriftMarker, Marker};
 use crate::github::{Client, Error, Issue};
 use crate::ops::{Drifted, Failure};
+use crate::plan::Plan;
 use crate::render;
+use crate::render::markdown::{Context, LIMIT, code};
+use crate::text::clean_line;
+
+/// Bytes that are left for the marker.
+const MARKER: usize = 1_000;
+/// Monitors that a comment names.
+const MOST_NAMED: usize = 20;
 
 /// What became of the issue.
 enum Told {
@@ -36,7 +44,7 @@ pub async fn update(
         Told::Newer(issue) => ("Left alone, as it is of a newer run:", issue),
         Told::Closed(issue) => ("Closed", issue),
     };
-    output.notice(&format!("{what} issue #{}: {}", issue.number, crate::text::clean_line(&issue.url)));
+    output.notice(&format!("{what} issue #{}: {}", issue.number, clean_line(&issue.url)));
     Ok(())
 }
 
@@ -58,22 +66,57 @@ async fn write(client: &Client, run: u64, drifted: &Drifted, managed: u64) -> Re
     let key = |old: &DriftMarker| format!("drift {environment} {} {} {known}", old.set, marker.set);
     if drifted.is_none() {
         let Some((issue, old)) = found else { return Ok(Told::Nothing) };
-        let text = render::issue::in_sync(environment, managed);
+        let text = in_sync(environment, managed);
         client.comment_once(issue.number, &key(&old), &text).await?;
         client.close_issue(issue.number).await?;
         return Ok(Told::Closed(issue));
     }
-    let with_values = !client.is_public().await?;
-    let title = render::issue::title(&drifted.plan, managed);
-    let body = render::issue::body(&drifted.plan, managed, with_values);
+    let names_only = client.is_public().await?;
+    let context =
+        Context { managed: Some(managed), names_only, limit: Some(LIMIT - MARKER), ..Context::default() };
+    let body = render::markdown::drift(&drifted.plan, drifted.pending, &context).body;
+    let title = title(&drifted.plan, managed);
     let Some((issue, old)) = found else {
         return client.create_issue(&title, &marker, &body, same).await.map(Told::Opened);
     };
     if old.set != marker.set {
-        let text = render::issue::changed(&drifted.plan, managed, &issue.body);
+        let text = changed(&drifted.plan, managed, &issue.body);
         client.comment_once(issue.number, &key(&old), &text).await?;
     } else if issue.title == title && crate::github::same_text(&issue.body, &marker.mark(&body)) {
         return Ok(Told::Unchanged(issue));
     }
     client.update_issue(issue.number, &title, &marker, &body).await.map(Told::Updated)
+}
+
+/// `2 of 212 monitors`.
+fn differing(plan: &Plan, managed: u64) -> String {
+    let differing = plan.drift.len() + plan.changes.len();
+    format!("{differing} of {}", render::count(managed as usize + plan.changes.len(), "monitor"))
+}
+
+fn title(plan: &Plan, managed: u64) -> String {
+    let environment = clean_line(&plan.environment);
+    format!("Drift in {environment}: {} not as last applied", differing(plan, managed))
+}
+
+/// The comment for a report about other monitors or fields than before. `before` is what the issue said.
+fn changed(plan: &Plan, managed: u64, before: &str) -> String {
+    let addresses = plan.changes.iter().map(|change| &change.address);
+    let addresses = addresses.chain(plan.drift.iter().map(|drift| &drift.address));
+    let shown = addresses.map(|address| code(address.as_str()));
+    let new: Vec<String> = shown.filter(|shown| !before.contains(shown.as_str())).collect();
+    let mut text = format!("Now **{}** not as last applied, see above.\n", differing(plan, managed));
+    for address in new.iter().take(MOST_NAMED) {
+        text.push_str(&format!("- new: {address}\n"));
+    }
+    if new.len() > MOST_NAMED {
+        text.push_str(&format!("- and {} more\n", new.len() - MOST_NAMED));
+    }
+    text
+}
+
+/// The comment with which the issue is closed.
+fn in_sync(environment: &str, managed: u64) -> String {
+    let all = render::count(managed as usize, "monitor");
+    format!("In sync: {all} in {} as last applied.\n", code(environment))
 }

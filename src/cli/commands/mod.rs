@@ -57,7 +57,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         Command::Plan(options) => plan::run(options, global, output).await,
         Command::Apply(options) => apply::run(options, global, output).await,
         Command::Drift(options) => drift::run(options, global, output).await,
-        Command::Comment(options) => comment::run(options, output).await,
+        Command::Comment(options) => comment::run(options, global, output).await,
         Command::Explain { what } => explain::run(what, global, output),
         Command::Graph => graph::run(global, output),
         Command::Rules => rules::run(global, output),

@@ -137,10 +137,10 @@ pub fn read(
     let mut archive = tar::Archive::new(Limited { inner: reader, meter: unpacked.clone() });
     let mut files = Files::new();
     let (mut count, mut total) = (0, 0);
-    let mut entries = archive.entries().map_err(|error| failed(&error))?;
+    let entries = archive.entries().map_err(|error| failed(&error))?;
     // The length of an entry is what the archive says it is, and the names of entries are read into memory: therefore
     // what may be read is set anew from entry to entry.
-    while let Some(entry) = entries.next() {
+    for entry in entries {
         let mut entry = entry.map_err(|error| failed(&error))?;
         count += 1;
         if count > limits.entries {

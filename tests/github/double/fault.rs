@@ -19,6 +19,7 @@ enum What {
     Status { status: u16, headers: Vec<(&'static str, String)>, body: String },
     Drop,
     Lose,
+    Hang,
 }
 
 /// What happens to a call.
@@ -29,6 +30,8 @@ pub enum Effect {
     Drop,
     /// It is done, and the connection breaks.
     Lose,
+    /// It is done, and there is never an answer.
+    Hang,
 }
 
 impl Fault {
@@ -46,6 +49,11 @@ impl Fault {
     /// The next such call is carried out, and its answer gets lost.
     pub fn lost(method: &'static str, path: &str) -> Self {
         Self::new(method, path, What::Lose)
+    }
+
+    /// The next such call is carried out, and its answer never comes.
+    pub fn hung(method: &'static str, path: &str) -> Self {
+        Self::new(method, path, What::Hang)
     }
 
     fn new(method: &'static str, path: &str, what: What) -> Self {
@@ -102,6 +110,7 @@ impl Fault {
             }
             What::Drop => Effect::Drop,
             What::Lose => Effect::Lose,
+            What::Hang => Effect::Hang,
         }
     }
 }

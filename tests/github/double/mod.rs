@@ -7,7 +7,8 @@
 //! let base = repository.commit(&[("schemas/cart.avdl", "…")]);   // → the commit's id
 //! repository.branch("main", &base);
 //! let number = repository.open(&Pull { head: &head, author: "jane", ..Pull::default() });
-//! github.fault(Fault::status("POST", "/comments", 502));         // once; `.times(3)`, `.headers(…)`; or Fault::lost, Fault::dropped
+//! github.fault(Fault::status("POST", "/comments", 502));         // once; `.times(3)`, `.headers(…)`; or Fault::lost,
+//!                                                                // Fault::dropped, Fault::hung
 //! run(&github.url());
 //! assert_eq!(repository.comments(number)[0].body, "…");
 //! assert_eq!(github.writes(), ["POST /repos/octo/schemas/issues/1/comments"]);
@@ -54,6 +55,8 @@ pub enum Actor {
     Workflow,
     /// A user's.
     User(&'static str),
+    /// That of another App's installation, `slug[bot]`.
+    Bot(&'static str),
 }
 
 /// A call that came in.
@@ -117,7 +120,12 @@ impl GitHub {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
                 let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
                     let world = Arc::clone(&served);
-                    async move { answer(&world, &method, &uri, &headers, &body) }
+                    async move {
+                        match answer(&world, &method, &uri, &headers, &body) {
+                            Some(answer) => answer,
+                            None => std::future::pending().await,
+                        }
+                    }
                 };
                 let serving = axum::serve(listener, Router::new().fallback(handler));
                 tokio::select! {
@@ -137,7 +145,7 @@ impl GitHub {
     pub fn token(&self, token: &str, actor: Actor) {
         let login = match actor {
             Actor::Workflow => "github-actions[bot]",
-            Actor::User(login) => login,
+            Actor::User(login) | Actor::Bot(login) => login,
         };
         lock(&self.world).tokens.insert(token.to_owned(), login.to_owned());
     }
@@ -188,9 +196,11 @@ impl GitHub {
         self.requests().into_iter().map(name).collect()
     }
 
-    /// The calls so far that write, without those for tokens.
+    /// The calls so far that write, without those for tokens and queries.
     pub fn writes(&self) -> Vec<String> {
-        let writes = |call: &String| !call.starts_with("GET ") && !call.contains("/access_tokens");
+        let writes = |call: &String| {
+            !call.starts_with("GET ") && !call.contains("/access_tokens") && !call.contains("/graphql")
+        };
         self.calls().into_iter().filter(writes).collect()
     }
 
@@ -200,7 +210,14 @@ impl GitHub {
     }
 }
 
-fn answer(world: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Response<Body> {
+/// The answer to a call; none where there is never one.
+fn answer(
+    world: &Shared,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Option<Response<Body>> {
     let mut world = lock(world);
     let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
@@ -210,15 +227,16 @@ fn answer(world: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body:
         headers: headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: String::from_utf8_lossy(body).into_owned(),
     });
-    let mut done = None;
     let fault = world.faults.iter_mut().position(|fault| fault.fits(method.as_str(), &path));
-    if let Some(fault) = fault {
-        match world.faults[fault].use_up() {
-            Effect::Answer(answer) => return answer,
-            Effect::Drop => return broken(),
-            Effect::Lose => done = Some(broken()),
-        }
-    }
+    let effect = match fault.map(|fault| world.faults[fault].use_up()) {
+        Some(Effect::Answer(answer)) => return Some(answer),
+        Some(Effect::Drop) => return Some(broken()),
+        other => other,
+    };
     let answered = routes::answer(&mut world, method.as_str(), uri, headers, body);
-    done.unwrap_or(answered)
+    match effect {
+        Some(Effect::Lose) => Some(broken()),
+        Some(Effect::Hang) => None,
+        _ => Some(answered),
+    }
 }
