@@ -49,9 +49,13 @@ pub mod render;
 #[cfg(feature = "cli")]
 pub mod retry;
 #[cfg(feature = "cli")]
+pub mod review;
+#[cfg(feature = "cli")]
 pub mod sandbox;
 #[cfg(feature = "cli")]
 pub mod schema;
+#[cfg(feature = "cli")]
+pub mod serve;
 #[cfg(feature = "cli")]
 pub mod stop;
 #[cfg(feature = "cli")]

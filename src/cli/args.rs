@@ -8,7 +8,7 @@ use crate::daemon::address::Address as DogStatsdAddress;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::github::CommitSha;
+use crate::github::{BadName, CommitSha, Repository};
 
 /// Compiles annotated Avro event schemas into Datadog monitoring, the GitOps way.
 #[derive(Parser)]
@@ -143,6 +143,8 @@ pub enum Command {
         #[command(subcommand)]
         command: StateCommand,
     },
+    /// Take GitHub's webhooks: plan pull requests, apply them on a word and on merge
+    Serve(ServeArguments),
     /// Serve a Datadog double over HTTP
     Sandbox {
         /// The address to listen on
@@ -168,7 +170,8 @@ impl Command {
             Self::Catalog { .. } => ("catalog", &[Format::Json]),
             Self::Plan(_) => ("plan", &[Format::Json, Format::Markdown, Format::Github]),
             Self::Apply(_) => ("apply", &[Format::Json, Format::Markdown, Format::Github]),
-            Self::Drift => ("drift", &[Format::Json, Format::Markdown, Format::Github]),
+            Self::Drift(_) => ("drift", &[Format::Json, Format::Markdown, Format::Github]),
+            Self::Comment(_) => ("comment", &[Format::Json]),
             Self::Explain { .. } => ("explain", &[Format::Json]),
             Self::Graph => ("graph", &[Format::Json, Format::Dot, Format::Mermaid]),
             Self::Rules => ("rules", &[Format::Json]),
@@ -176,6 +179,7 @@ impl Command {
             Self::Aggregate(_) => ("aggregate", &[]),
             Self::State { .. } => ("state", &[Format::Json]),
             Self::Sandbox { .. } => ("sandbox", &[]),
+            Self::Serve(_) => ("serve", &[]),
         }
     }
 }
@@ -325,6 +329,56 @@ pub struct DriftArguments {
     /// Where on GitHub, and as whom.
     #[command(flatten)]
     pub github: GitHubArguments,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// Listen here; GitHub has to reach POST /webhook, through something that speaks TLS
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8128")]
+    pub listen: SocketAddr,
+    /// A repository that is served, and where the project is in it; may be repeated
+    #[arg(long = "repository", value_name = "OWNER/NAME[=DIRECTORY]", required = true)]
+    pub repositories: Vec<WatchedRepository>,
+    /// The first word of a comment that is for bellwether; may be repeated
+    #[arg(long = "word", value_name = "WORD", default_value = "bellwether")]
+    pub words: Vec<String>,
+    /// Where to keep what must survive a restart
+    #[arg(long, value_name = "DIR", default_value = "serve")]
+    pub state: PathBuf,
+    /// GitHub's API; another one for GitHub Enterprise Server
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "GITHUB_API_URL",
+        hide_env_values = true,
+        default_value = "https://api.github.com"
+    )]
+    pub github_url: String,
+}
+
+/// A repository that is served, `octo-org/schemas=shop`.
+#[derive(Debug, Clone)]
+pub struct WatchedRepository {
+    /// The repository.
+    pub repository: Repository,
+    /// Where the project is in it; empty for its root.
+    pub directory: String,
+}
+
+impl std::str::FromStr for WatchedRepository {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (repository, directory) = text.split_once('=').unwrap_or((text, ""));
+        let repository = repository.parse().map_err(|error: BadName| error.to_string())?;
+        let parts = directory.split('/').filter(|part| !matches!(*part, "" | "."));
+        let parts: Vec<&str> = parts.collect();
+        if directory.starts_with('/') || parts.contains(&"..") {
+            return Err("the directory is not one of the repository".to_owned());
+        }
+        Ok(Self { repository, directory: parts.join("/") })
+    }
 }
 
 /// What to do with the snapshot.

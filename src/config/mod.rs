@@ -34,6 +34,8 @@ pub struct Config {
     pub budget: Budget,
     /// Brakes on a plan.
     pub guard: Guard,
+    /// What applying from a pull request takes.
+    pub register: Register,
     /// The environments by name.
     pub environments: BTreeMap<String, Environment>,
 }
@@ -79,6 +81,15 @@ pub struct Guard {
     pub max_deletes: MaxDeletes,
     /// What happens to edits made in Datadog.
     pub on_drift: OnDrift,
+}
+
+/// What applying from a pull request takes, before it is merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Register {
+    /// How many people, who may write and are not the author, have to approve the head commit.
+    pub approvals: u64,
+    /// Whether all other checks of the head commit have to be green.
+    pub checks: bool,
 }
 
 /// A limit on deletes.
@@ -171,6 +182,7 @@ impl Config {
             defaults: defaults(table.get("defaults"), "[defaults]", &mut out),
             budget: budget(&mut table, &mut out),
             guard: guard(&mut table, &mut out),
+            register: register(&mut table, &mut out),
             environments: environments(&mut table, &mut out),
         };
         table.finish(&mut out);
@@ -309,6 +321,17 @@ fn guard(table: &mut Table<'_>, out: &mut Vec<Diagnostic>) -> Guard {
     }
     table.finish(out);
     guard
+}
+
+fn register(table: &mut Table<'_>, out: &mut Vec<Diagnostic>) -> Register {
+    let mut register = Register { approvals: 1, checks: true };
+    if let Some(node) = table.get("register") {
+        let mut table = Table::new(node, "[register]", Code::Config, out);
+        register.approvals = table.count("approvals", out).unwrap_or(register.approvals);
+        register.checks = table.boolean("checks", out).unwrap_or(register.checks);
+        table.finish(out);
+    }
+    register
 }
 
 fn max_deletes(value: &Value) -> Option<MaxDeletes> {

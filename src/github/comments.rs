@@ -19,6 +19,8 @@ pub struct Comment {
     pub body: String,
     /// When it was written, RFC 3339.
     pub created_at: String,
+    /// When it was last edited, RFC 3339.
+    pub updated_at: String,
     /// Its page.
     pub url: String,
 }
@@ -31,6 +33,8 @@ struct RawComment {
     #[serde(default)]
     created_at: String,
     #[serde(default)]
+    updated_at: Option<String>,
+    #[serde(default)]
     html_url: String,
 }
 
@@ -40,6 +44,7 @@ impl From<RawComment> for Comment {
             id: raw.id,
             author: login(raw.user),
             body: raw.body.unwrap_or_default(),
+            updated_at: raw.updated_at.unwrap_or_else(|| raw.created_at.clone()),
             created_at: raw.created_at,
             url: raw.html_url,
         }

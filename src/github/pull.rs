@@ -216,6 +216,42 @@ impl Client {
         Ok(raw.into_iter().map(review).collect())
     }
 
+    /// The last commit that a branch and `head` have in common.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not say; where they have none, that is [`Error::NotFound`].
+    pub async fn merge_base(&self, base: &CommitSha, head: &CommitSha) -> Result<CommitSha, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            merge_base_commit: Commit,
+        }
+        #[derive(Deserialize)]
+        struct Commit {
+            sha: CommitSha,
+        }
+        let call = Call::get(self.path(&format!("compare/{base}...{head}?per_page=1")));
+        Ok(self.transport.json::<Answer>(&call).await?.merge_base_commit.sha)
+    }
+
+    /// The pull request that was merged as this commit, or brought it, if one did.
+    ///
+    /// # Errors
+    ///
+    /// When GitHub does not say.
+    pub async fn merged_as(&self, sha: &CommitSha) -> Result<Option<u64>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            number: u64,
+            merged_at: Option<String>,
+        }
+        match self.all::<Answer>(&self.path(&format!("commits/{sha}/pulls"))).await {
+            Ok(pulls) => Ok(pulls.into_iter().find(|pull| pull.merged_at.is_some()).map(|pull| pull.number)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The newest commit of a branch.
     ///
     /// # Errors

@@ -157,6 +157,22 @@ impl Project {
     }
 }
 
+/// Whether one of these paths belongs to a project of this configuration: a schema, a file that a schema may import, a
+/// catalog file or bellwether.toml itself.
+pub fn concerns<'p>(config: &Config, paths: impl Iterator<Item = &'p str>) -> bool {
+    let is_schema = |path: &str| [".avdl", ".avsc", ".avpr"].iter().any(|end| path.ends_with(end));
+    let mut others = Files::default();
+    for path in paths {
+        if path == CONFIG_FILE || is_schema(path) {
+            return true;
+        }
+        others.add(path, Vec::new());
+    }
+    // A pattern that is none is somebody's mistake, which is to be told.
+    let patterns: Vec<String> = config.schemas.iter().chain(&config.catalog).cloned().collect();
+    Tree::Held(others).matching(&patterns).map_or(true, |found| !found.is_empty())
+}
+
 impl TreeError {
     /// Whether there is no project: bellwether.toml is missing.
     pub fn is_no_config(&self) -> bool {

@@ -6,8 +6,9 @@ use super::changes::{alerts, groups, is_strong, recipients};
 use super::fields::{causes, field, field_with_author, labelled, shown, wrapped};
 use super::{Page, Style};
 use crate::compile::ResourceKind;
+use crate::config::Config;
 use crate::diff::ChangedBy;
-use crate::model::{Address, Document};
+use crate::model::{Address, Document, Snapshot};
 use crate::normalise::at;
 use crate::plan::{Action, Change, Drift, OWNER_FIELD, Plan, REV_FIELD};
 use crate::text::clean_line;
@@ -29,6 +30,32 @@ pub struct Header {
     pub managed: u64,
     /// How many changed bodies Datadog has accepted.
     pub accepted: usize,
+}
+
+impl Header {
+    /// What a plan of a snapshot cannot say of itself; `accepted` counts the changed bodies that Datadog has accepted.
+    pub fn new(
+        config: &Config,
+        snapshot: &Snapshot,
+        accepted: usize,
+        target: &str,
+        schema_files: usize,
+    ) -> Self {
+        let metrics = snapshot.metrics.values().filter(|metric| metric.metadata.is_some()).count();
+        let monitors = count(snapshot.monitors.len(), "monitor");
+        Self {
+            target: target.to_owned(),
+            read: match metrics {
+                0 => monitors,
+                metrics => format!("{monitors} and {}", count(metrics, "metric")),
+            },
+            schema_files,
+            saved: None,
+            delete_limit: config.guard.max_deletes.to_string(),
+            managed: snapshot.monitors.len() as u64,
+            accepted,
+        }
+    }
 }
 
 /// The whole plan.

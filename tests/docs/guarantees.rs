@@ -5,7 +5,7 @@ use std::fs;
 use super::{page, path};
 
 /// The tests that a text names, as file and function: `tests/cli/saved.rs: a_plan_is_stale`.
-fn named(text: &str) -> Vec<(&str, &str)> {
+pub fn named(text: &str) -> Vec<(&str, &str)> {
     text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(".rs: ")).collect()
 }
 
@@ -30,7 +30,12 @@ fn every_promise_has_its_parts_and_a_test() {
 
 #[test]
 fn every_test_that_is_named_exists() {
-    for (file, test) in named(&page("guarantees.md")) {
+    exist(&page("guarantees.md"));
+}
+
+/// Every test that a text names exists.
+pub fn exist(text: &str) {
+    for (file, test) in named(text) {
         let text = fs::read_to_string(path("..").join(format!("{file}.rs")));
         let text = text.unwrap_or_else(|error| panic!("{file}.rs: {error}"));
         let (before, _) =

@@ -14,6 +14,7 @@ mod pages;
 mod plan_format;
 mod project;
 mod sandbox;
+mod serve;
 mod workflows;
 
 use std::fs;

@@ -56,6 +56,7 @@ fn every_key_of_the_configuration_is_explained_and_no_other() {
         ("## `[metrics]`", "[metrics]"),
         ("## `[budget]`", "[budget]"),
         ("## `[guard]`", "[guard]"),
+        ("## `[register]`", "[register]"),
         ("## `[environments.NAME]`", "[environments.prod]"),
     ] {
         assert_eq!(first_column(section(&text, heading)), known_keys(table), "{heading}");
@@ -80,6 +81,8 @@ fn the_defaults_of_the_configuration_are_those_of_the_parser() {
         ("## `[budget]`", "price_per_100", format!("{:.2}", config.budget.price_per_100)),
         ("## `[guard]`", "max_deletes", format!("\"{}\"", config.guard.max_deletes)),
         ("## `[guard]`", "on_drift", "\"hold\"".to_owned()),
+        ("## `[register]`", "approvals", config.register.approvals.to_string()),
+        ("## `[register]`", "checks", config.register.checks.to_string()),
     ] {
         let rows = rows(section(&text, heading));
         let row = rows.iter().find(|row| quoted(&row[0]) == key).unwrap();

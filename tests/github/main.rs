@@ -7,6 +7,7 @@ mod comment;
 mod double;
 mod drift;
 mod reading;
+mod service;
 #[allow(dead_code, reason = "these tests use a part of it")]
 #[path = "../cli/support.rs"]
 mod support;

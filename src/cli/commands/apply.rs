@@ -9,14 +9,14 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::super::args::{ApplyArguments, Format, Global};
-use super::super::connect::Connection;
 use super::super::output::Output;
 use super::super::progress::Progress;
-use super::plan::{matches_something, only, show};
+use super::plan::show;
 use super::session::Session;
 use super::{CommandError, Outcome};
 use crate::ops::{
-    self, Applied, Exit, Failure, PlanRequest, Planned, Verified, check_saved, is_for_datadog, recover,
+    self, Addresses, Applied, Connection, Exit, Failure, PlanRequest, Planned, Verified, check_saved,
+    is_for_datadog, matches_something, recover,
 };
 use crate::plan::{Options, Plan};
 use crate::render::markdown::{self, Context};
@@ -64,8 +64,8 @@ async fn run_on(
 ) -> Outcome {
     let state = store.environment(&session.name);
     let pattern = saved.as_ref().and_then(|saved| saved.only.clone()).or_else(|| arguments.only.clone());
-    let matcher = only(pattern.as_deref())?;
-    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher.is_match(address));
+    let only = Addresses::matching(pattern.as_deref())?;
+    let test = |address: &str| only.contain(address);
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,

@@ -37,7 +37,7 @@ pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Outpu
     let target = connection.target.clone();
     connection.close().await?;
     let drifted = result?;
-    let header = header(&session.project.config, &drifted.planned, &target, session.project.schema_files);
+    let header = header(&session.project, &drifted.planned, &target);
     let context = session.context(&header);
     let comment = |context: &markdown::Context| markdown::drift(&drifted.plan, drifted.pending, context);
     if output.json {

@@ -16,6 +16,7 @@ mod plan;
 mod rules;
 mod sandbox;
 mod schema;
+mod serve;
 mod session;
 mod state;
 
@@ -71,6 +72,7 @@ pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         #[cfg(unix)]
         Command::Aggregate(options) => aggregate::run(options, global, output).await,
         Command::State { command } => state::run(command, global, output).await,
+        Command::Serve(options) => serve::run(options, output).await,
         Command::Sandbox { listen, memory, faults } => {
             sandbox::run(*listen, *memory, faults.as_deref(), global, output).await
         }

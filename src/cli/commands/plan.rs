@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use globset::Glob;
 use jiff::Timestamp;
 
 use super::super::args::{Format, Global, PlanArguments};
@@ -10,19 +9,19 @@ use super::super::output::{Output, json_text};
 use super::against::against;
 use super::session::{Session, header};
 use super::{CommandError, Outcome};
-use crate::ops::{Exit, Failure, PlanRequest, Planned, plan};
+use crate::ops::{Addresses, Exit, Failure, PlanRequest, Planned, matches_something, plan};
 use crate::plan::{Options, Plan};
 use crate::render::markdown::{self, Context};
 use crate::render::{self, Header, github};
 
 pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
-    let matcher = only(arguments.only.as_deref())?;
-    let test = |address: &str| matcher.as_ref().is_none_or(|matcher| matcher.is_match(address));
+    let only = Addresses::matching(arguments.only.as_deref())?;
+    let test = |address: &str| only.contain(address);
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: arguments.only.as_deref().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
+        only: only.pattern().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
     let (planned, mut header) = if let Some(wanted) = &arguments.against {
@@ -103,33 +102,9 @@ async fn offline(
     };
     let planned = session.with_sources(plan(&request, session.compile()?).await)?;
     let taken_at = planned.refreshed.snapshot.taken_at;
-    let header = header(
-        &session.project.config,
-        &planned,
-        &format!("snapshot of {taken_at:.0}"),
-        session.project.schema_files,
-    );
+    let header = header(&session.project, &planned, &format!("snapshot of {taken_at:.0}"));
     output.notice(&format!("offline: compared with the snapshot of {taken_at:.0}, which may be out of date"));
     Ok((planned, header))
-}
-
-/// The matcher of an `--only` pattern; `*` stays within a part between slashes, `**` does not.
-pub fn only(pattern: Option<&str>) -> Result<Option<globset::GlobMatcher>, Failure> {
-    pattern
-        .map(|pattern| Glob::new(pattern).map(|glob| glob.compile_matcher()))
-        .transpose()
-        .map_err(|error| Failure::Usage(format!("--only: {error}")))
-}
-
-/// A pattern that matches nothing is most likely mistyped, and a merge job would be green for ever.
-pub fn matches_something(planned: &Planned, options: &Options<'_>) -> Result<(), Failure> {
-    let Some((pattern, matches)) = options.only else { return Ok(()) };
-    let wanted = planned.compiled.graph.nodes().map(|node| node.address.as_str());
-    let live = planned.plan.changes.iter().map(|change| change.address.as_str());
-    if wanted.chain(live).any(matches) {
-        return Ok(());
-    }
-    Err(Failure::Usage(format!("--only {pattern} matches no address; `bellwether graph` lists them")))
 }
 
 fn save(plan: &Plan, path: &Path) -> Result<(), Failure> {

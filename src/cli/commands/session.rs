@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::super::args::Global;
-use super::super::connect::Connection;
+use super::super::connect::{credentials, options};
 use super::super::output::Output;
 use super::CommandError;
-use crate::config::{Config, Environment, Target};
-use crate::ops::{Compiled, Failure, PlanRequest, Planned, compile, plan};
+use crate::config::{Environment, Target};
+use crate::ops::{Compiled, Connection, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
 use crate::project::Project;
 use crate::render::markdown::{self, Context};
@@ -69,7 +69,7 @@ impl Session {
     /// Connects to Datadog.
     pub async fn connect(&self, output: &Output) -> Result<Connection, Failure> {
         let directory = sandbox_directory(&self.project.state_directory());
-        Connection::open(self.environment()?, &directory, output).await
+        Connection::open(self.environment()?, &directory, credentials, options(output)).await
     }
 
     /// Opens the snapshot store for `command`, and creates it where there is none.
@@ -123,7 +123,7 @@ impl Session {
         };
         let started = Instant::now();
         let planned = self.with_sources(plan(&request, compiled).await)?;
-        let header = header(&self.project.config, &planned, &connection.target, self.project.schema_files);
+        let header = header(&self.project, &planned, &connection.target);
         let elapsed = started.elapsed().as_secs_f64();
         output.notice(&format!("{} read from {} in {elapsed:.1} s", header.read, header.target));
         if let Some(journal) = planned.refreshed.journal.as_ref().filter(|journal| !journal.is_complete()) {
@@ -152,21 +152,7 @@ pub fn sandbox_directory(state: &std::path::Path) -> PathBuf {
 }
 
 /// What stands above and below a plan.
-pub fn header(config: &Config, planned: &Planned, target: &str, schema_files: usize) -> Header {
+pub fn header(project: &Project, planned: &Planned, target: &str) -> Header {
     let snapshot = &planned.refreshed.snapshot;
-    let metrics = snapshot.metrics.values().filter(|metric| metric.metadata.is_some()).count();
-    Header {
-        target: target.to_owned(),
-        read: match metrics {
-            0 => count(snapshot.monitors.len(), "monitor"),
-            metrics => {
-                format!("{} and {}", count(snapshot.monitors.len(), "monitor"), count(metrics, "metric"))
-            }
-        },
-        schema_files,
-        saved: None,
-        delete_limit: config.guard.max_deletes.to_string(),
-        managed: snapshot.monitors.len() as u64,
-        accepted: planned.accepted,
-    }
+    Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
 }

@@ -45,7 +45,7 @@ pub use self::{
     archive::{archive_of, packed},
     fault::Fault,
     key::private_key,
-    repository::{CheckRun, Comment, Issue, Pull, Repository},
+    repository::{CheckRun, Comment, Issue, Pull, Repository, time},
 };
 
 /// Who a token belongs to.

@@ -23,6 +23,7 @@ pub(super) struct Data {
     pub(super) statuses: Vec<(String, Value)>,
     pub(super) required: Option<Vec<String>>,
     pub(super) installation: Option<u64>,
+    pub(super) left_at: BTreeMap<String, String>,
     pub(super) public: bool,
 }
 
@@ -117,6 +118,16 @@ impl Repository {
     /// Moves a branch.
     pub fn branch(&self, branch: &str, commit: &str) {
         self.data(|data| data.branches.insert(branch.to_owned(), commit.to_owned()));
+    }
+
+    /// The newest commit of a branch.
+    pub fn head(&self, branch: &str) -> String {
+        self.data(|data| data.branches[branch].clone())
+    }
+
+    /// The commit of the base branch that a commit comes from; otherwise the newest one.
+    pub fn left_at(&self, commit: &str, base: &str) {
+        self.data(|data| data.left_at.insert(commit.to_owned(), base.to_owned()));
     }
 
     /// These bytes instead of a commit's archive.
@@ -307,7 +318,7 @@ pub(super) fn user(login: &str) -> Value {
 }
 
 /// A moment for each number, later for greater ones.
-pub(super) fn time(number: u64) -> String {
+pub fn time(number: u64) -> String {
     format!("2026-01-01T{:02}:{:02}:{:02}Z", number / 3600 % 24, number / 60 % 60, number % 60)
 }
 

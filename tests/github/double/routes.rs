@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::archive::archive_of;
-use super::repository::{Data, comment, issue, text, user};
+use super::repository::{Data, comment, issue, text, time, user};
 
 /// A status and a body.
 type Reply = (u16, Value);
@@ -148,6 +148,15 @@ fn repository(
             let runs: Vec<Value> = data.check_runs.iter().filter(fits).cloned().collect();
             (200, json!({"total_count": runs.len(), "check_runs": runs}))
         }
+        ("GET", ["compare", range]) => {
+            let (base, head) = range.split_once("...").unwrap_or_default();
+            let common = data.left_at.get(head).map_or(base, String::as_str);
+            (200, json!({"merge_base_commit": {"sha": common}, "files": []}))
+        }
+        ("GET", ["commits", sha, "pulls"]) => {
+            let merged = data.pulls.values().filter(|pull| pull["merge_commit_sha"] == *sha);
+            (200, merged.cloned().collect())
+        }
         ("GET", ["commits", sha, "status"]) => {
             let of = data.statuses.iter().filter(|(commit, _)| commit == sha);
             let statuses: Vec<&Value> = of.map(|(_, status)| status).collect();
@@ -219,6 +228,7 @@ fn issues(data: &mut Data, context: &Context<'_>, method: &str, rest: &[&str], b
             let found = data.comments.iter_mut().find(|(_, comment)| comment["id"] == number(id));
             found.map_or_else(not_found, |(_, comment)| {
                 comment["body"] = body["body"].clone();
+                comment["updated_at"] = json!(time(context.id));
                 (200, comment.clone())
             })
         }

@@ -1,0 +1,180 @@
+//! Which environments a job is about, and who does it. What needs no environment is done here.
+
+use super::job::{Answer, Comment, Job, Receipt, Task};
+use super::log::Level;
+use super::site::Site;
+use super::trouble::Trouble;
+use super::workspace::{archive, read_project, touches};
+use super::{Service, merging, planning, registering, speech};
+use crate::config::{Config, Target};
+use crate::github::{Permission, PullRequest, Reaction};
+use crate::project::{CONFIG_FILE, Project};
+use crate::review::{Command, Said, Verb};
+
+/// What came of a job.
+pub enum Outcome {
+    /// This is to be told.
+    Answer(Answer),
+    /// It is about several environments, each with a queue of its own.
+    Parts(Vec<Job>),
+}
+
+/// A job of one environment, and what it takes to do it.
+pub struct Context<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// The repository.
+    pub site: &'a Site,
+    /// The job.
+    pub job: &'a Job,
+    /// Its number.
+    pub id: u64,
+    /// The pull request; 0 for a commit of the default branch.
+    pub number: u64,
+    /// The environment.
+    pub environment: &'a str,
+}
+
+impl Context<'_> {
+    /// The number of this run, greater than those before: also than those that a lost ledger knew.
+    pub fn run(&self) -> u64 {
+        (self.service.settings.now)().as_millisecond().try_into().unwrap_or_default()
+    }
+
+    /// Writes a line about the job.
+    pub fn log(&self, level: Level, event: &str, detail: &str) {
+        self.service.log_job(level, event, self.job, self.id, detail);
+    }
+}
+
+/// Does a job. It is begun anew after every failure, so that nothing in it relies on what an earlier try found.
+pub async fn run(service: &Service, id: u64, job: &Job) -> Result<Outcome, Trouble> {
+    let site = service.site(&job.repository).await?;
+    let Some(environment) = job.environment.as_deref() else {
+        return divide(service, &site, id, job).await;
+    };
+    let context =
+        Context { service, site: &site, job, id, number: job.task.number().unwrap_or_default(), environment };
+    let answer = match &job.task {
+        Task::Look { .. } => planning::look(&context).await?,
+        Task::Said { comment, .. } => match &comment.said {
+            Said::Command(command) if command.verb == Verb::Register => {
+                registering::register(&context, comment, command).await?
+            }
+            Said::Command(command) => planning::asked(&context, comment, command).await?,
+            _ => Answer::default(),
+        },
+        Task::Merged { .. } => merging::merged(&context).await?,
+        Task::Pushed { sha } => merging::pushed(&context, sha).await?,
+        Task::Closed { .. } => Answer::default(),
+    };
+    Ok(Outcome::Answer(answer))
+}
+
+async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Outcome, Trouble> {
+    let silence = |reason: &str| {
+        service.log_job(Level::Info, "nothing to do", job, id, reason);
+        Ok(Outcome::Answer(Answer::default()))
+    };
+    let branch = site.client.default_branch().await?;
+    let pull = match job.task.number() {
+        Some(number) => Some(site.client.pull_request(number).await?),
+        None => None,
+    };
+    // Whoever may write can push to another branch, and with it a configuration of their own.
+    if pull.as_ref().is_some_and(|pull| pull.base_ref != branch) {
+        return silence("it is not for the default branch");
+    }
+    if let (Task::Closed { .. }, Some(pull)) = (&job.task, &pull) {
+        let live = service.ledger.registered(&job.repository, pull.number)?;
+        let warns = !live.is_empty() && !pull.open && !pull.merged;
+        let comment = warns.then(|| speech::closed(&live));
+        return Ok(Outcome::Answer(Answer { comment, ..Answer::default() }));
+    }
+    let head = site.client.branch_head(&branch).await?;
+    let files = archive(site, &head).await?;
+    let project = match files.contains_key(CONFIG_FILE) {
+        true => Some(read_project(files).await?),
+        false => None,
+    };
+    if let (Task::Said { comment, .. }, Some(pull)) = (&job.task, &pull) {
+        return said(site, job, pull, project.as_ref(), comment).await;
+    }
+    let Some(project) = project else { return silence("the default branch has no bellwether.toml") };
+    if let (Task::Look { number }, Some(pull)) = (&job.task, &pull) {
+        if !pull.open {
+            return silence("it is closed");
+        }
+        if !touches(site, &project, &site.client.changed_files(*number).await?) {
+            return silence("it touches no schema, no catalog file and not bellwether.toml");
+        }
+    }
+    Ok(Outcome::Parts(parts(job, &planned_environments(&project.config))))
+}
+
+fn parts(job: &Job, environments: &[String]) -> Vec<Job> {
+    let part = |environment: &String| Job { environment: Some(environment.clone()), ..job.clone() };
+    environments.iter().map(part).collect()
+}
+
+/// The environments that pull requests are planned for: those with a Datadog of their own; an embedded sandbox only where
+/// there is nothing else.
+fn planned_environments(config: &Config) -> Vec<String> {
+    let all = |test: &dyn Fn(&Target) -> bool| -> Vec<String> {
+        let found = config.environments.iter().filter(|(_, environment)| test(&environment.target));
+        found.map(|(name, _)| name.clone()).collect()
+    };
+    let real = all(&|target| *target != Target::Sandbox);
+    if real.is_empty() { all(&|_| true) } else { real }
+}
+
+async fn said(
+    site: &Site,
+    job: &Job,
+    pull: &PullRequest,
+    project: Option<&Project>,
+    comment: &Comment,
+) -> Result<Outcome, Trouble> {
+    let answer = |text: String, receipt: Receipt| {
+        Ok(Outcome::Answer(Answer { comment: Some(text), receipt: Some(receipt), ended: None }))
+    };
+    // Closed without being merged: whatever is said there is said among people.
+    if !pull.open && !pull.merged {
+        return Ok(Outcome::Answer(Answer::default()));
+    }
+    let command = match &comment.said {
+        Said::Command(command) => command,
+        Said::Unclear(unclear) => return answer(speech::unclear(unclear), Receipt::Unclear),
+        Said::Nothing => return Ok(Outcome::Answer(Answer::default())),
+    };
+    let environments = project.map(|project| planned_environments(&project.config)).unwrap_or_default();
+    if command.verb == Verb::Help {
+        return answer(speech::help(&command.word, &environments), Receipt::Done);
+    }
+    site.client.react(comment.id, Reaction::Eyes).await?;
+    if site.client.permission(&comment.by).await? < Permission::Write {
+        return answer(speech::no_permission(&comment.by, command), Receipt::Refused);
+    }
+    let Some(project) = project else { return answer(speech::no_project(), Receipt::Refused) };
+    match chosen(command, &project.config, &environments) {
+        Ok(chosen) => Ok(Outcome::Parts(parts(job, &chosen))),
+        Err(text) => answer(text, Receipt::Unclear),
+    }
+}
+
+/// The environments that a command is about.
+fn chosen(command: &Command, config: &Config, planned: &[String]) -> Result<Vec<String>, String> {
+    match &command.environment {
+        Some(named) => {
+            let same = |name: &&String| name.eq_ignore_ascii_case(named);
+            match config.environments.keys().find(same) {
+                Some(name) => Ok(vec![name.clone()]),
+                None => Err(speech::which_environment(command, planned, true)),
+            }
+        }
+        None if command.verb == Verb::Register && planned.len() > 1 => {
+            Err(speech::which_environment(command, planned, false))
+        }
+        None => Ok(planned.to_vec()),
+    }
+}

@@ -1,0 +1,146 @@
+//! What a delivery is about. Only the fields that are needed are read: GitHub's own examples break GitHub's schema.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::job::{Comment, Task};
+use crate::github::{CommitSha, Repository};
+use crate::review::{self, Said};
+
+/// What is to be done about a delivery.
+#[derive(Debug, PartialEq)]
+pub enum Meaning {
+    /// GitHub asks whether anybody is there.
+    Ping,
+    /// Nothing, for this reason.
+    Nothing(&'static str),
+    /// It is not what GitHub sends.
+    Unreadable(String),
+    /// Something.
+    Task {
+        /// The repository.
+        repository: Repository,
+        /// What.
+        task: Task,
+    },
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    action: Option<String>,
+    repository: Option<RawRepository>,
+    pull_request: Option<RawPull>,
+    issue: Option<RawIssue>,
+    comment: Option<RawComment>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
+    after: Option<String>,
+    deleted: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct RawRepository {
+    full_name: String,
+    default_branch: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawPull {
+    number: u64,
+    merged: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct RawIssue {
+    number: u64,
+    pull_request: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct RawComment {
+    id: u64,
+    body: Option<String>,
+    #[serde(default)]
+    created_at: String,
+    user: Option<RawUser>,
+}
+
+#[derive(Deserialize)]
+struct RawUser {
+    login: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// Reads a delivery of the kind `event`, the header `X-GitHub-Event`.
+pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
+    match event {
+        "ping" => return Meaning::Ping,
+        "pull_request" | "issue_comment" | "push" => {}
+        _ => return Meaning::Nothing("event"),
+    }
+    let payload: Payload = match serde_json::from_slice(body) {
+        Ok(payload) => payload,
+        Err(error) => return Meaning::Unreadable(error.to_string()),
+    };
+    let Some(raw) = &payload.repository else {
+        return Meaning::Unreadable("it names no repository".to_owned());
+    };
+    let Ok(repository) = raw.full_name.parse::<Repository>() else {
+        return Meaning::Unreadable("its repository has no name".to_owned());
+    };
+    let task = match event {
+        "pull_request" => pull_request(&payload),
+        "issue_comment" => comment(&payload, words),
+        _ => push(&payload),
+    };
+    match task {
+        Ok(task) => Meaning::Task { repository, task },
+        Err(Some(reason)) => Meaning::Nothing(reason),
+        Err(None) => Meaning::Unreadable(format!("it lacks what a delivery of `{event}` has")),
+    }
+}
+
+/// A reason for doing nothing; none if something is missing.
+type Passed = Option<&'static str>;
+
+fn pull_request(payload: &Payload) -> Result<Task, Passed> {
+    let pull = payload.pull_request.as_ref().ok_or(None)?;
+    match payload.action.as_deref().ok_or(None)? {
+        "opened" | "synchronize" | "reopened" | "ready_for_review" => Ok(Task::Look { number: pull.number }),
+        "closed" if pull.merged == Some(true) => Ok(Task::Merged { number: pull.number }),
+        "closed" => Ok(Task::Closed { number: pull.number }),
+        _ => Err(Some("action")),
+    }
+}
+
+fn comment(payload: &Payload, words: &[String]) -> Result<Task, Passed> {
+    // One that is edited later would run with today's rights.
+    if payload.action.as_deref().ok_or(None)? != "created" {
+        return Err(Some("action"));
+    }
+    let (issue, comment) = (payload.issue.as_ref().ok_or(None)?, payload.comment.as_ref().ok_or(None)?);
+    if issue.pull_request.is_none() {
+        return Err(Some("not a pull request"));
+    }
+    let Some(user) = comment.user.as_ref().filter(|user| user.kind.as_deref() == Some("User")) else {
+        return Err(Some("bot"));
+    };
+    let said = review::parse(comment.body.as_deref().unwrap_or_default(), words);
+    if said == Said::Nothing {
+        return Err(Some("no command"));
+    }
+    let comment =
+        Comment { id: comment.id, by: user.login.clone(), created_at: comment.created_at.clone(), said };
+    Ok(Task::Said { number: issue.number, comment })
+}
+
+fn push(payload: &Payload) -> Result<Task, Passed> {
+    let default = payload.repository.as_ref().and_then(|repository| repository.default_branch.as_deref());
+    let (reference, default) = (payload.reference.as_deref().ok_or(None)?, default.ok_or(None)?);
+    if reference.strip_prefix("refs/heads/") != Some(default) || payload.deleted == Some(true) {
+        return Err(Some("not the default branch"));
+    }
+    let sha: CommitSha = payload.after.as_deref().ok_or(None)?.parse().map_err(|_| None)?;
+    Ok(Task::Pushed { sha })
+}

@@ -1,0 +1,114 @@
+//! The default branch has new commits: what is left is applied. The merge is the approval, and the branch's own files count.
+
+use super::apply::{Order, apply};
+use super::dispatch::Context;
+use super::job::Answer;
+use super::log::Level;
+use super::planning::{self, Asked};
+use super::site::Purpose;
+use super::speech;
+use super::trouble::Trouble;
+use super::workspace::{Built, Workspace, build};
+use crate::github::{CheckOutput, CommitSha, Conclusion};
+use crate::ops::Connection;
+use crate::review::{Missing, judge_plan, subset};
+
+/// A pull request was merged.
+pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
+    let (site, service) = (context.site, context.service);
+    let pull = site.client.pull_request(context.number).await?;
+    if !pull.merged {
+        return Ok(Answer::default());
+    }
+    let head = site.client.branch_head(&pull.base_ref).await?;
+    let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
+    let connection =
+        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
+    let result = apply_left(context, &pull.head_sha, &head, &built, &connection).await;
+    connection.close().await?;
+    match result? {
+        Left::Answer(answer) => Ok(answer),
+        Left::Missing(missing) => {
+            context.log(Level::Warn, "not applied", &speech::logged(&missing));
+            planning::show(context, &pull, &Asked::default(), false).await?;
+            let word = service.settings.words.first().map_or("bellwether", String::as_str);
+            let text = speech::merge_refused(context.environment, word, &missing);
+            Ok(Answer { comment: Some(text), ..Answer::default() })
+        }
+    }
+}
+
+enum Left {
+    Answer(Answer),
+    Missing(Vec<Missing>),
+}
+
+async fn apply_left(
+    context: &Context<'_>,
+    reviewed: &CommitSha,
+    head: &CommitSha,
+    built: &Built,
+    connection: &Connection,
+) -> Result<Left, Trouble> {
+    let asked = Asked::default();
+    let (planned, _) = planning::with(context, built, &asked, connection).await?;
+    let ledger = &context.service.ledger;
+    let shown = ledger.shown(&context.job.repository, context.number, context.environment)?;
+    if planned.plan.is_empty() && !planned.plan.has_errors() {
+        // Where nothing was ever said, nothing is to be said now.
+        let comment = shown.map(|_| speech::nothing_left(context.environment, head));
+        return Ok(Left::Answer(Answer { comment, ..Answer::default() }));
+    }
+    let mut missing = Vec::new();
+    let mut fell_away = 0;
+    // A plan that was shown is what people agreed to. Where none was, as for a fork, the merge itself is.
+    let agreed = shown.as_ref().filter(|shown| !shown.offline && shown.head == reviewed.as_str());
+    if let Some(plan) = agreed.and_then(|shown| shown.plan.as_ref()) {
+        match subset(plan, &planned.plan) {
+            Ok(gone) => fell_away = gone.len(),
+            Err(other) => missing.push(Missing::Other(other)),
+        }
+    }
+    judge_plan(&planned.plan, &mut missing);
+    if !missing.is_empty() {
+        return Ok(Left::Missing(missing));
+    }
+    let order = Order { by: None, commit: head, asked: &asked, is_public: context.site.is_public, fell_away };
+    let answer = apply(context, built, planned, connection, &order).await?;
+    Ok(Left::Answer(Answer { receipt: None, ..answer }))
+}
+
+/// Somebody pushed to the default branch: what is not from a pull request is applied, too, and a check says so.
+pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer, Trouble> {
+    let (site, service) = (context.site, context.service);
+    let branch = site.client.default_branch().await?;
+    let head = site.client.branch_head(&branch).await?;
+    if head != *pushed {
+        context.log(Level::Info, "overtaken", "there is a newer commit");
+        return Ok(Answer::default());
+    }
+    if site.client.merged_as(&head).await?.is_some() {
+        context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
+        return Ok(Answer::default());
+    }
+    let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
+    let connection =
+        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
+    let result = apply_left(context, &head, &head, &built, &connection).await;
+    connection.close().await?;
+    let (conclusion, title, summary) = match result? {
+        Left::Answer(Answer { comment: Some(comment), ended: Some(ended), .. }) => {
+            let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
+            (conclusion, ended.title, comment)
+        }
+        Left::Answer(_) => return Ok(Answer::default()),
+        Left::Missing(missing) => {
+            context.log(Level::Warn, "not applied", &speech::logged(&missing));
+            let title = "Not applied".to_owned();
+            (Conclusion::ActionRequired, title, speech::push_refused(context.environment, &missing))
+        }
+    };
+    let output = CheckOutput { title, summary, text: None, annotations: Vec::new() };
+    planning::check(context, &head, conclusion, output).await?;
+    Ok(Answer::default())
+}

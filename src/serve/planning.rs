@@ -1,0 +1,326 @@
+//! A pull request's plan: one comment for each environment, edited in place, and a check with annotations.
+
+use jiff::Timestamp;
+
+use super::dispatch::Context;
+use super::job::{Answer, Comment, Ended, Receipt};
+use super::ledger::ShownPlan;
+use super::log::Level;
+use super::site::Purpose;
+use super::speech::{self, Finding};
+use super::trouble::Trouble;
+use super::workspace::{Built, Workspace, build};
+use crate::config::Target;
+use crate::github::marker::PlanMarker;
+use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
+use crate::ops::{self, AgainstRequest, Base, Failure, PlanRequest, Planned};
+use crate::plan::{Only, Options, Plan};
+use crate::project::Project;
+use crate::render::Header;
+use crate::review::{Command, Verb};
+
+/// What a plan is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Only these addresses.
+    pub only: Option<String>,
+    /// Whether edits made in Datadog are overwritten.
+    pub reset_drift: bool,
+    /// The number of deletes that is right.
+    pub allow_deletes: Option<u64>,
+}
+
+impl Asked {
+    /// What a command asks for.
+    pub fn of(command: &Command) -> Self {
+        Self {
+            only: command.only.clone(),
+            reset_drift: command.reset_drift,
+            allow_deletes: command.allow_deletes,
+        }
+    }
+
+    /// The options of a plan.
+    pub fn options<'a>(&'a self, test: &'a (dyn Fn(&str) -> bool + Sync)) -> Options<'a> {
+        let only: Option<Only<'a>> = self.only.as_deref().map(|pattern| (pattern, test));
+        Options {
+            reset_drift: self.reset_drift,
+            allow_deletes: self.allow_deletes,
+            only,
+            ..Options::default()
+        }
+    }
+}
+
+/// A pull request is new, or has new commits.
+pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
+    let pull = context.site.client.pull_request(context.number).await?;
+    if !pull.open {
+        return Ok(Answer::default());
+    }
+    // What others wrote is looked at offline, until somebody who may write asks for more.
+    show(context, &pull, &Asked::default(), pull.fork).await?;
+    Ok(Answer::default())
+}
+
+/// Somebody who may write asks for the plan.
+pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) -> Result<Answer, Trouble> {
+    let pull = context.site.client.pull_request(context.number).await?;
+    let (service, number, environment) = (context.service, context.number, context.environment);
+    if pull.fork && pull.open {
+        // Asked for the commit that was to be seen when it was asked.
+        let shown = service.ledger.shown(&context.job.repository, number, environment)?;
+        let is_seen = shown.is_some_and(|shown| {
+            shown.head == pull.head_sha.as_str() && is_before(&shown.since, &comment.created_at)
+        });
+        if !is_seen {
+            show(context, &pull, &Asked::default(), true).await?;
+            return Ok(Answer::refused(speech::fork_moved(
+                &pull.head_sha,
+                &command.written(Some(environment), Verb::Plan),
+            )));
+        }
+    }
+    let is_plan = show(context, &pull, &Asked::of(command), false).await?;
+    let receipt = if is_plan { Receipt::Done } else { Receipt::Refused };
+    Ok(Answer { comment: None, receipt: Some(receipt), ended: None })
+}
+
+/// Whether GitHub's time `one` is not after `other`.
+pub fn is_before(one: &str, other: &str) -> bool {
+    matches!((one.parse::<Timestamp>(), other.parse::<Timestamp>()), (Ok(one), Ok(other)) if one <= other)
+}
+
+/// Makes a plan and shows it: in the comment, in the check, and in the ledger.
+pub async fn show(
+    context: &Context<'_>,
+    pull: &PullRequest,
+    asked: &Asked,
+    offline: bool,
+) -> Result<bool, Trouble> {
+    let made = make(context, pull, asked, offline).await;
+    let (finding, base) = match made {
+        Ok((finding, base)) => (finding, Some(base)),
+        // Not what a later try would mend: it is what there is to say.
+        Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
+        Err(other) => return Err(other),
+    };
+    let is_plan = finding.plan.is_some();
+    publish(context, pull, finding, base.as_ref(), offline).await?;
+    Ok(is_plan)
+}
+
+/// Makes a plan, or finds out what stands in its way.
+async fn make(
+    context: &Context<'_>,
+    pull: &PullRequest,
+    asked: &Asked,
+    offline: bool,
+) -> Result<(Finding, CommitSha), Trouble> {
+    let (site, environment) = (context.site, context.environment);
+    let workspace = match pull.merged {
+        true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
+        false => Workspace::of_pull(site, pull).await?,
+    };
+    if !workspace.has_project() {
+        return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
+    }
+    let base = workspace.base.clone();
+    let before = match offline {
+        true => Some(super::workspace::read_project(workspace.base_files.clone()).await?),
+        false => None,
+    };
+    let built = build(workspace.files.clone(), environment.to_owned()).await?;
+    let planned = match before {
+        Some(before) => against(context, &built, before, &base),
+        None => {
+            live(context, &built, asked, Purpose::Read).await.map(|(planned, header)| (planned.plan, header))
+        }
+    };
+    let finding = match planned {
+        Ok((plan, header)) => speech::plan(&speech::PlanWords {
+            plan: &plan,
+            header: &header,
+            commit: pull.head_sha.short(),
+            base: base.short(),
+            monitor_pages: pages(&built.environment.target),
+            is_public: site.is_public,
+            word: context.service.settings.words.first().map_or("bellwether", String::as_str),
+            rule: &built.project.config.register,
+            changes_config: workspace.changes_config,
+            offline,
+            is_fork: pull.fork,
+            merged: pull.merged,
+            asked,
+        }),
+        Err(Failure::Diagnostics(diagnostics)) => {
+            speech::diagnostics(environment, &diagnostics, &built.project.sources)
+        }
+        // A mistake in the command, and not in what it is about.
+        Err(failure @ Failure::Usage(_)) => return Err(failure.into()),
+        Err(other) => speech::no_plan(environment, &speech::reason(&other)),
+    };
+    Ok((finding, base))
+}
+
+/// Where Datadog shows monitors, if that is known.
+fn pages(target: &Target) -> Option<String> {
+    let Target::Site(site) = target else { return None };
+    // The sites of other regions have a name of their own where the first two have `app`.
+    let host = if site.matches('.').count() == 1 { format!("app.{site}") } else { site.clone() };
+    Some(format!("https://{host}/monitors/"))
+}
+
+/// A plan against the base branch's schemas: no keys, no Datadog.
+fn against(
+    context: &Context<'_>,
+    built: &Built,
+    before: Project,
+    base: &CommitSha,
+) -> Result<(Plan, Header), Failure> {
+    let compiled = again(built, context.environment)?;
+    let base = Base { name: format!("`{}`", base.short()), project: Some(before) };
+    let request = AgainstRequest {
+        project: &built.project,
+        name: context.environment,
+        base: &base,
+        options: Options::default(),
+        now: (context.service.settings.now)(),
+    };
+    let planned = ops::against(&request, compiled)?;
+    let header = header(built, &planned, &base.name);
+    Ok((planned.plan, header))
+}
+
+/// What the project compiles to.
+fn again(built: &Built, environment: &str) -> Result<ops::Compiled, Failure> {
+    ops::compile(&built.project, environment, &built.environment)
+}
+
+/// A plan against Datadog.
+pub async fn live(
+    context: &Context<'_>,
+    built: &Built,
+    asked: &Asked,
+    purpose: Purpose,
+) -> Result<(Planned, Header), Failure> {
+    let (site, service) = (context.site, context.service);
+    let connection = site.connect(&built.environment, purpose, &service.settings, &service.stop).await?;
+    let result = with(context, built, asked, &connection).await;
+    connection.close().await?;
+    result
+}
+
+/// A plan against a Datadog that is connected.
+pub async fn with(
+    context: &Context<'_>,
+    built: &Built,
+    asked: &Asked,
+    connection: &ops::Connection,
+) -> Result<(Planned, Header), Failure> {
+    let only = ops::Addresses::matching(asked.only.as_deref())?;
+    let test = |address: &str| only.contain(address);
+    let state = context.site.state(context.environment);
+    let reader = connection.writer.reader();
+    let request = PlanRequest {
+        project: &built.project,
+        name: context.environment,
+        environment: &built.environment,
+        reader: Some(&reader),
+        state: &state,
+        options: asked.options(&test),
+        now: (context.service.settings.now)(),
+    };
+    let planned = ops::plan(&request, again(built, context.environment)?).await?;
+    ops::matches_something(&planned, &request.options)?;
+    let header = header(built, &planned, &connection.target);
+    Ok((planned, header))
+}
+
+fn header(built: &Built, planned: &Planned, target: &str) -> Header {
+    let (project, snapshot) = (&built.project, &planned.refreshed.snapshot);
+    Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
+}
+
+/// Writes the comment and the check, and remembers what was shown.
+async fn publish(
+    context: &Context<'_>,
+    pull: &PullRequest,
+    finding: Finding,
+    base: Option<&CommitSha>,
+    offline: bool,
+) -> Result<(), Trouble> {
+    let (service, site, environment) = (context.service, context.site, context.environment);
+    let marker = PlanMarker {
+        env: environment.to_owned(),
+        plan: finding.plan.as_ref().map(|plan| plan.short_digest().to_owned()).unwrap_or_default(),
+        head: pull.head_sha.short().to_owned(),
+        base: base.map(|base| base.short().to_owned()).unwrap_or_default(),
+        actions: finding.plan.as_ref().map(|plan| plan.changes.len() as u64).unwrap_or_default(),
+        cut: finding.cut,
+        run: context.run(),
+    };
+    let output = CheckOutput {
+        title: finding.title.clone(),
+        summary: finding.body.clone(),
+        text: None,
+        annotations: finding.annotations(|path| site.in_repository(path)),
+    };
+    check(context, &pull.head_sha, finding.conclusion, output).await?;
+    let sticky = site.client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
+    let comment = match sticky {
+        Sticky::Created(comment) | Sticky::Updated(comment) | Sticky::Unchanged(comment) => comment,
+        Sticky::Newer(_) => {
+            context.log(Level::Info, "overtaken", "a newer plan is shown");
+            return Ok(());
+        }
+        Sticky::Silent => return Ok(()),
+    };
+    let shown = ShownPlan {
+        head: pull.head_sha.to_string(),
+        since: comment.updated_at,
+        offline,
+        body: finding.body,
+        plan: finding.plan,
+        marker,
+    };
+    service.ledger.show(&context.job.repository, context.number, environment, &shown)?;
+    Ok(())
+}
+
+/// Writes the check of an environment.
+pub async fn check(
+    context: &Context<'_>,
+    commit: &CommitSha,
+    conclusion: Conclusion,
+    output: CheckOutput,
+) -> Result<(), Trouble> {
+    let run = CheckRun {
+        name: format!("bellwether/{}", context.environment),
+        head_sha: commit.clone(),
+        key: format!("run-{}", context.id),
+        conclusion: Some(conclusion),
+        output,
+        details_url: None,
+    };
+    context.site.client.create_check_run(&run).await?;
+    Ok(())
+}
+
+/// Says in the plan's comment and in the check how an apply ended. It can be repeated.
+pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> {
+    let (ledger, repository) = (&context.service.ledger, &context.job.repository);
+    if let Some(shown) = ledger.shown(repository, context.number, context.environment)? {
+        let marker = PlanMarker { run: context.run(), ..shown.marker };
+        let body = speech::with_end(&shown.body, &ended.title);
+        context.site.client.sticky(context.number, &marker, &body, false).await?;
+    }
+    let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
+    let output = CheckOutput {
+        title: ended.title.clone(),
+        summary: format!("{}; the result is a comment of the pull request.", ended.title),
+        text: None,
+        annotations: Vec::new(),
+    };
+    check(context, &ended.head, conclusion, output).await
+}

@@ -1,0 +1,225 @@
+//! One queue for each repository and environment, its jobs one after the other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::counters::JOBS;
+use super::dispatch::Context;
+use super::job::{Answer, Job, Task};
+use super::log::Level;
+use super::trouble::Trouble;
+use super::{Service, dispatch, planning, speech};
+use crate::github::Repository;
+use crate::stop;
+
+/// How often a job is begun that fails for a passing reason, before whoever asked is told.
+const TRIES: u32 = 6;
+/// The longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A repository, and an environment once it is known.
+type Lane = (Repository, Option<String>);
+
+/// The queues, and what works them off.
+#[derive(Default)]
+pub struct Lanes(Mutex<HashMap<Lane, (UnboundedSender<u64>, JoinHandle<()>)>>);
+
+/// Puts a job, which is on the disk, at the end of its queue.
+pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {
+    let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if service.stop.is_raised() {
+        // The next start takes it up.
+        return;
+    }
+    let lane = (job.repository.clone(), job.environment.clone());
+    let (sender, _) = lanes.entry(lane).or_insert_with(|| {
+        let (sender, receiver) = unbounded_channel();
+        (sender, tokio::spawn(work_off(Arc::clone(service), receiver)))
+    });
+    // The other end lives until the service stops.
+    let _ = sender.send(id);
+}
+
+/// What works the queues off; each ends with the job that is under way, since the service stops.
+pub fn close(service: &Service) -> Vec<JoinHandle<()>> {
+    let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *lanes).into_values().map(|(_, worker)| worker).collect()
+}
+
+async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
+    loop {
+        let id = tokio::select! {
+            biased;
+            () = service.stop.reached(stop::Level::Drain) => return,
+            id = jobs.recv() => id,
+        };
+        let Some(id) = id else { return };
+        // On a thread of its own: to compile takes its time, and a panic ends the job, not the queue.
+        let (runtime, shared) = (Handle::current(), Arc::clone(&service));
+        let job = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = work(&shared, id) => {}
+                    // The next start takes it up.
+                    () = shared.stop.reached(stop::Level::Abort) => {}
+                }
+            });
+        });
+        if let Err(error) = job.await {
+            service.counters.add(JOBS, "failed");
+            let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
+            service.settings.log.line(Level::Error, "job failed", &fields);
+            let _ = service.ledger.divide(id, &[]);
+        }
+    }
+}
+
+/// Works a job off: does it, keeps what came of it, tells it.
+async fn work(service: &Arc<Service>, id: u64) {
+    let mut job = match service.ledger.job(id) {
+        Ok(Some(job)) => job,
+        Ok(None) => return,
+        Err(error) => {
+            let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
+            return service.settings.log.line(Level::Error, "job failed", &fields);
+        }
+    };
+    let result = match act(service, id, &mut job).await {
+        Ok(()) => "done",
+        Err(Trouble::Kept(reason)) => {
+            service.log_job(Level::Error, "job kept for the next start", &job, id, &reason);
+            return service.counters.add(JOBS, "kept");
+        }
+        Err(trouble) => {
+            service.log_job(Level::Error, "job failed", &job, id, &trouble.to_string());
+            "failed"
+        }
+    };
+    service.counters.add(JOBS, result);
+    if result == "done" {
+        service.log_job(Level::Info, "job done", &job, id, "");
+    }
+}
+
+async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Trouble> {
+    let mut parts = Vec::new();
+    if job.answer.is_none() {
+        match run(service, id, job).await {
+            Ok(dispatch::Outcome::Answer(answer)) => job.answer = Some(answer),
+            Ok(dispatch::Outcome::Parts(found)) => {
+                parts = found;
+                job.answer = Some(Answer::default());
+            }
+            Err(Trouble::Kept(reason)) => return Err(Trouble::Kept(reason)),
+            Err(trouble) => match answer_of(job, &trouble) {
+                Some(answer) => {
+                    service.log_job(Level::Warn, "job failed", job, id, &trouble.to_string());
+                    job.answer = Some(answer);
+                }
+                None => {
+                    service.ledger.divide(id, &[])?;
+                    return Err(trouble);
+                }
+            },
+        }
+        // Before it is told: whatever happens to GitHub now, it is not done again.
+        if parts.is_empty() {
+            service.ledger.keep(id, job)?;
+        }
+    }
+    let told = tell(service, id, job).await;
+    if let Err(Trouble::Kept(reason)) = told {
+        return Err(Trouble::Kept(reason));
+    }
+    for (id, part) in service.ledger.divide(id, &parts)?.into_iter().zip(&parts) {
+        enqueue(service, id, part);
+    }
+    told
+}
+
+/// Waits before a job is tried again that failed for a passing `reason`. Gives up after so many `tries`; without, never.
+async fn wait(
+    service: &Service,
+    id: u64,
+    job: &Job,
+    failures: &mut u32,
+    tries: Option<u32>,
+    reason: String,
+) -> Result<(), Trouble> {
+    *failures += 1;
+    if tries.is_some_and(|tries| *failures >= tries) {
+        return Err(Trouble::Failed(reason));
+    }
+    service.log_job(Level::Warn, "tried again later", job, id, &reason);
+    let retry = &service.settings.retry;
+    let wait = retry.backoff(*failures).min(LONGEST_WAIT);
+    tokio::select! {
+        () = retry.clock.wait(wait) => Ok(()),
+        () = service.stop.reached(stop::Level::Drain) => {
+            Err(Trouble::Kept("the service was stopped".to_owned()))
+        }
+    }
+}
+
+/// Does a job, again and again while it fails for a passing reason.
+async fn run(service: &Service, id: u64, job: &Job) -> Result<dispatch::Outcome, Trouble> {
+    // Whoever asked by a comment is told before long; all else waits until GitHub is back.
+    let tries = job.task.comment().map(|_| TRIES);
+    let mut failures = 0;
+    loop {
+        match dispatch::run(service, id, job).await {
+            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, tries, reason).await?,
+            result => return result,
+        }
+    }
+}
+
+/// Tells what came of a job, until GitHub has taken it.
+async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
+    let mut failures = 0;
+    loop {
+        match tell_once(service, id, job).await {
+            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, None, reason).await?,
+            result => return result,
+        }
+    }
+}
+
+/// What is said of a failure, where somebody waits for an answer.
+fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
+    let environment = job.environment.as_deref();
+    match &job.task {
+        Task::Said { .. } => Some(Answer::refused(speech::failed(environment, trouble))),
+        Task::Merged { .. } => {
+            Some(Answer { comment: Some(speech::not_applied(environment, trouble)), ..Answer::default() })
+        }
+        Task::Look { .. } | Task::Closed { .. } | Task::Pushed { .. } => None,
+    }
+}
+
+/// Tells what came of a job. Each part can be repeated.
+async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
+    let (Some(answer), Some(number)) = (&job.answer, job.task.number()) else { return Ok(()) };
+    if *answer == Answer::default() {
+        return Ok(());
+    }
+    let site = service.site(&job.repository).await?;
+    if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
+        let context = Context { service, site: &site, job, id, number, environment };
+        planning::ended(&context, ended).await?;
+    }
+    if let Some(text) = &answer.comment {
+        // The same for every try, and for none that a lost ledger knew.
+        let key = format!("{} {}", job.delivery, job.environment.as_deref().unwrap_or_default());
+        site.client.comment_once(number, &key, text).await?;
+    }
+    if let (Some(receipt), Some(comment)) = (answer.receipt, job.task.comment()) {
+        site.client.react(comment.id, receipt.reaction()).await?;
+    }
+    Ok(())
+}

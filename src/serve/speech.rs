@@ -1,0 +1,278 @@
+//! A plan as a comment and as a check; and the result of an apply.
+
+use std::time::Duration;
+
+use super::apply::Order;
+use super::planning::Asked;
+use crate::config::Register;
+use crate::diag::{Diagnostic, Severity, Sources};
+use crate::github::{Annotation, AnnotationLevel, Conclusion};
+use crate::ops::{Applied, Verified};
+use crate::plan::{Plan, SourceReference};
+use crate::render::markdown::{self, Comment, Context, code};
+use crate::render::{Header, count};
+
+use super::words;
+pub use super::words::{
+    closed, failed, fork_moved, help, logged, merge_refused, no_permission, no_project, not_applied,
+    nothing_left, push_refused, reason, refused, unclear, which_environment,
+};
+
+/// GitHub takes 65,536 characters, with the marker and what is added to it.
+const ROOM: usize = 64_000;
+
+/// What was found out about a pull request in one environment.
+pub struct Finding {
+    /// One line.
+    pub title: String,
+    /// The comment.
+    pub body: String,
+    /// The check's conclusion.
+    pub conclusion: Conclusion,
+    /// The plan, if there is one.
+    pub plan: Option<Plan>,
+    /// How many diffs were left out for want of room.
+    pub cut: u64,
+    /// Whether there is nothing that would be worth a first comment.
+    pub is_silent: bool,
+    remarks: Vec<Remark>,
+}
+
+/// A remark at a line.
+struct Remark {
+    place: SourceReference,
+    end_line: u32,
+    level: AnnotationLevel,
+    title: Option<String>,
+    message: String,
+}
+
+impl Finding {
+    /// The remarks, with paths as `name` makes them.
+    pub fn annotations(&self, name: impl Fn(&str) -> String) -> Vec<Annotation> {
+        let annotation = |remark: &Remark| Annotation {
+            path: name(&remark.place.file),
+            start_line: remark.place.line,
+            end_line: remark.end_line,
+            level: remark.level,
+            message: remark.message.clone(),
+            title: remark.title.clone(),
+        };
+        self.remarks.iter().map(annotation).collect()
+    }
+}
+
+/// What a plan's comment is made of.
+pub struct PlanWords<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What a plan cannot say of itself.
+    pub header: &'a Header,
+    /// The commit that was planned.
+    pub commit: &'a str,
+    /// The commit that it was planned onto.
+    pub base: &'a str,
+    /// What a monitor's id is put behind to give its page.
+    pub monitor_pages: Option<String>,
+    /// Whether anybody can read the repository.
+    pub is_public: bool,
+    /// The word that addresses bellwether.
+    pub word: &'a str,
+    /// What applying it takes.
+    pub rule: &'a Register,
+    /// Whether the pull request changes bellwether.toml.
+    pub changes_config: bool,
+    /// Whether Datadog was not asked.
+    pub offline: bool,
+    /// Whether it comes from a fork.
+    pub is_fork: bool,
+    /// Whether it is merged.
+    pub merged: bool,
+    /// What was asked for.
+    pub asked: &'a Asked,
+}
+
+/// A plan.
+pub fn plan(words: &PlanWords<'_>) -> Finding {
+    let plan = words.plan;
+    // No time in it: a plan that is made again and found to be the same is not edited, and stays the one that was seen.
+    let closing = words::how_to_apply(words);
+    let context = Context {
+        head: Some(words.commit.to_owned()),
+        base: Some(words.base.to_owned()),
+        monitor_pages: words.monitor_pages.clone(),
+        names_only: words.is_public && !words.offline,
+        closing,
+        limit: Some(ROOM),
+        ..Context::from(words.header)
+    };
+    let Comment { body, cut } = markdown::plan(plan, &context);
+    let title = counts(plan);
+    let conclusion = if plan.has_errors() {
+        Conclusion::Failure
+    } else if !plan.blocked.is_empty() {
+        Conclusion::ActionRequired
+    } else if plan.is_empty() {
+        Conclusion::Neutral
+    } else {
+        Conclusion::Success
+    };
+    let mut remarks = Vec::new();
+    for change in &plan.changes {
+        let Some(place) = &change.source else { continue };
+        remarks.push(Remark {
+            end_line: place.line,
+            place: place.clone(),
+            level: AnnotationLevel::Notice,
+            title: Some(format!("{} {}", change.action.word(), change.address)),
+            message: match change.effect.is_empty() {
+                true => change.action.word().to_owned(),
+                false => change.effect.join("; "),
+            },
+        });
+    }
+    for found in &plan.diagnostics {
+        let Some(place) = &found.source else { continue };
+        remarks.push(Remark {
+            end_line: place.line,
+            place: place.clone(),
+            level: level(found.severity == "error"),
+            title: Some(found.code.clone()),
+            message: with_helps(&found.message, &found.help),
+        });
+    }
+    let is_silent = plan.is_empty()
+        && plan.drift.is_empty()
+        && plan.blocked.is_empty()
+        && !plan.has_errors()
+        && !words.changes_config;
+    Finding { title, body, conclusion, plan: Some(plan.clone()), cut: cut as u64, is_silent, remarks }
+}
+
+fn of_environment(environment: &str) -> Context {
+    let closing = vec![format!("Environment: {}.", code(environment))];
+    Context { closing, limit: Some(ROOM), ..Context::default() }
+}
+
+/// How many changes of each kind there are.
+fn counts(plan: &Plan) -> String {
+    let summary = &plan.summary;
+    let all = [
+        (summary.create, "create"),
+        (summary.update, "change"),
+        (summary.rename, "rename"),
+        (summary.adopt, "adopt"),
+        (summary.replace, "replace"),
+        (summary.delete, "delete"),
+        (summary.drifted, "drifted"),
+    ];
+    let there = all.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<String> = there.map(|(number, word)| format!("{number} {word}")).collect();
+    if parts.is_empty() { "No changes".to_owned() } else { parts.join(" · ") }
+}
+
+fn level(is_error: bool) -> AnnotationLevel {
+    if is_error { AnnotationLevel::Failure } else { AnnotationLevel::Warning }
+}
+
+fn with_helps(message: &str, helps: &[String]) -> String {
+    let lines: Vec<String> =
+        std::iter::once(message.to_owned()).chain(helps.iter().map(|help| format!("help: {help}"))).collect();
+    lines.join("\n")
+}
+
+/// Mistakes in the schemas.
+pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sources) -> Finding {
+    let errors = diagnostics.iter().filter(|found| found.severity() == Severity::Error).count();
+    let title = format!("{}; nothing was planned", count(errors, "error"));
+    let shown = markdown::diagnostics(diagnostics, sources, &of_environment(environment));
+    let mut remarks = Vec::new();
+    for found in diagnostics {
+        let Some(label) = &found.primary else { continue };
+        let place = SourceReference::new(sources, label.span);
+        // What is embedded in the program has no place in the repository.
+        if place.file.starts_with('(') {
+            continue;
+        }
+        remarks.push(Remark {
+            end_line: place.line,
+            place,
+            level: level(found.severity() == Severity::Error),
+            title: Some(found.code.as_str().to_owned()),
+            message: with_helps(&found.message, &found.helps),
+        });
+    }
+    Finding {
+        cut: shown.cut as u64,
+        body: shown.body,
+        title,
+        conclusion: Conclusion::Failure,
+        plan: None,
+        is_silent: false,
+        remarks,
+    }
+}
+
+/// There is no plan, for a reason that is in no schema.
+pub fn no_plan(environment: &str, reason: &str) -> Finding {
+    Finding {
+        title: "No plan".to_owned(),
+        body: markdown::failure(reason, &of_environment(environment)).body,
+        conclusion: Conclusion::Failure,
+        plan: None,
+        cut: 0,
+        is_silent: false,
+        remarks: Vec::new(),
+    }
+}
+
+/// A plan's comment after an apply: how it ended, instead of how to ask for it.
+pub fn with_end(body: &str, title: &str) -> String {
+    format!("{}\n\n**{title}.** The result is below.", body.trim_end())
+}
+
+/// What is said of an apply.
+pub struct AppliedWords {
+    /// One line.
+    pub title: String,
+    /// The comment.
+    pub body: String,
+    /// Whether everything is as it should be.
+    pub is_well: bool,
+}
+
+/// What came of an apply.
+pub fn applied(
+    environment: &str,
+    plan: &Plan,
+    applied: &Applied,
+    order: &Order<'_>,
+    took: Duration,
+) -> AppliedWords {
+    let (report, total) = (&applied.report, applied.report.steps.len());
+    let left = match &applied.verified {
+        Verified::Left(left) => Some(Ok(left.as_ref())),
+        Verified::Unknown(reason) => Some(Err(reason.as_str())),
+        Verified::NotTried => None,
+    };
+    let is_verified =
+        matches!(left, Some(Ok(left)) if left.changes.is_empty() && left.diagnostics.is_empty());
+    let is_well = report.is_complete() && is_verified;
+    let title = format!("Applied {} of {total}", report.done());
+    let mut about =
+        vec![format!("plan {}", code(plan.short_digest())), format!("commit {}", code(order.commit.short()))];
+    if let Some(by) = order.by {
+        about.insert(0, format!("Asked for by {}", code(by)));
+    }
+    if order.fell_away > 0 {
+        about.push(format!("{} of the plan needed no doing any more", order.fell_away));
+    }
+    let context = Context {
+        closing: vec![about.join(" · ")],
+        names_only: order.is_public,
+        limit: Some(ROOM),
+        ..Context::default()
+    };
+    let body = markdown::applied(environment, report, left, took, &context).body;
+    AppliedWords { title, body, is_well }
+}

@@ -1,0 +1,334 @@
+//! What the service says in comments that are not a plan: refusals, receipts and help. Short, and all that is missing at once.
+
+use super::speech::PlanWords;
+use super::trouble::Trouble;
+use crate::github::CommitSha;
+use crate::model::Address;
+use crate::ops::Failure;
+use crate::plan::Action;
+use crate::render::markdown::{code, prose};
+use crate::review::{Command, Missing, Unclear, Verb};
+
+/// How many names are spelled out.
+const NAMED: usize = 20;
+
+/// A failure on one line, without what only the service's own log should tell.
+pub fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Store(_) => "the service's own snapshot cannot be used; its log says more".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Why an apply that was asked for is refused.
+pub fn refused(environment: &str, command: &Command, missing: &[Missing]) -> String {
+    let register =
+        |extra: &str| code(&format!("{}{extra}", command.written(Some(environment), Verb::Register)));
+    format!(
+        "**Not registered.** Nothing was written to {}.\n\n{}",
+        code(environment),
+        list(missing, &register)
+    )
+}
+
+/// Why what was merged is not applied.
+pub fn merge_refused(environment: &str, word: &str, missing: &[Missing]) -> String {
+    let register = |extra: &str| code(&format!("{word} {environment} register{extra}"));
+    format!(
+        "**Not applied.** The merge is in, and nothing was written to {}.\n\n{}\n\nThe plan above is the one of now. To apply it: {}",
+        code(environment),
+        list(missing, &register),
+        register("")
+    )
+}
+
+/// Why what was pushed is not applied.
+pub fn push_refused(environment: &str, missing: &[Missing]) -> String {
+    let apply = |extra: &str| code(&format!("bellwether apply --env {environment}{extra}"));
+    format!("Nothing was written to {}.\n\n{}", code(environment), list(missing, &apply))
+}
+
+fn list(missing: &[Missing], command: &dyn Fn(&str) -> String) -> String {
+    let lines: Vec<String> =
+        missing.iter().map(|missing| format!("- {}", sentence(missing, command))).collect();
+    lines.join("\n")
+}
+
+fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
+    match missing {
+        Missing::Permission(who) => format!("{} may not write to this repository.", code(who)),
+        Missing::Closed => "The pull request was closed without being merged.".to_owned(),
+        Missing::Fork => {
+            "The pull request comes from a fork: it is applied when it is merged, never before.".to_owned()
+        }
+        Missing::Plan => {
+            "No plan of this commit against Datadog was shown. It is shown above now; look at it, and ask \
+                          again."
+                .to_owned()
+        }
+        Missing::Moved { from, to } => format!(
+            "The head moved from {} to {}, so this is not the plan that was seen. The new plan is above.",
+            code(short(from)),
+            code(short(to))
+        ),
+        Missing::Unseen => {
+            "The plan changed after this was asked for. The new plan is above; look at it, and ask again."
+                .to_owned()
+        }
+        Missing::Approvals { found, wanted, older, readers } => {
+            let mut text = format!(
+                "It needs {wanted} {} of the head commit by somebody who may write and is not the author; there {}.",
+                if *wanted == 1 { "approval" } else { "approvals" },
+                match found {
+                    0 => "is none".to_owned(),
+                    1 => "is 1".to_owned(),
+                    found => format!("are {found}"),
+                }
+            );
+            if !older.is_empty() {
+                text.push_str(&format!(" {} approved an older commit.", names(older)));
+            }
+            if !readers.is_empty() {
+                text.push_str(&format!(" {} may only read.", names(readers)));
+            }
+            text
+        }
+        Missing::ChangesRequested(who) => format!("{} asked for changes.", names(who)),
+        Missing::Checks { failed, pending } => {
+            let mut parts = Vec::new();
+            if !failed.is_empty() {
+                parts.push(format!("{} failed", names(failed)));
+            }
+            if !pending.is_empty() {
+                parts.push(format!("{} not finished", names(pending)));
+            }
+            format!("Not all checks are green: {}.", parts.join("; "))
+        }
+        Missing::Other(changes) => format!(
+            "What would be done now is more or other than what was shown: {}. The new plan is above.",
+            changed(changes)
+        ),
+        Missing::Guard { guard, message, help } if guard == "max_deletes" => {
+            let allow = help.rsplit_once("--allow-deletes ").map(|(_, number)| number).unwrap_or_default();
+            let number: String = allow.chars().take_while(char::is_ascii_digit).collect();
+            format!(
+                "{}. If that is right: {}",
+                prose(message),
+                command(&format!(" --allow-deletes {number}"))
+            )
+        }
+        Missing::Guard { message, help, .. } => format!("{}. {}.", prose(message), prose(help)),
+        Missing::Rejected(messages) => {
+            let first: Vec<String> = messages.iter().take(NAMED).map(|message| prose(message)).collect();
+            format!("{}.", first.join("; "))
+        }
+    }
+}
+
+/// What is missing, on one line of a log.
+pub fn logged(missing: &[Missing]) -> String {
+    let all: Vec<String> =
+        missing.iter().map(|missing| sentence(missing, &|extra| extra.to_owned())).collect();
+    all.join(" ")
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}
+
+fn names(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(NAMED).map(|name| code(name)).collect();
+    if names.len() > NAMED {
+        shown.push(format!("{} more", names.len() - NAMED));
+    }
+    shown.join(", ")
+}
+
+fn changed(changes: &[(Action, Address)]) -> String {
+    let name =
+        |(action, address): &(Action, Address)| format!("{} {}", action.word(), code(address.as_str()));
+    let mut shown: Vec<String> = changes.iter().take(NAMED).map(name).collect();
+    if changes.len() > NAMED {
+        shown.push(format!("{} more", changes.len() - NAMED));
+    }
+    shown.join(", ")
+}
+
+/// What cannot be done, and why.
+pub fn failed(environment: Option<&str>, trouble: &Trouble) -> String {
+    let to = environment.map(|name| format!(" to {}", code(name))).unwrap_or_default();
+    format!("**Failed.** Nothing was written{to}.\n\n- {}\n\nAsk again when that is mended.", told(trouble))
+}
+
+/// What was merged and cannot be applied, and why.
+pub fn not_applied(environment: Option<&str>, trouble: &Trouble) -> String {
+    let to = environment.map(|name| format!(" to {}", code(name))).unwrap_or_default();
+    format!("**Not applied.** The merge is in, and nothing was written{to}.\n\n- {}", told(trouble))
+}
+
+fn told(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Told(failure) => match failure.as_ref() {
+            Failure::Diagnostics(_) => {
+                "The schemas have errors; the plan's comment and the check name them.".to_owned()
+            }
+            other => format!("{}.", prose(&reason(other))),
+        },
+        other => format!("{}.", prose(&other.to_string())),
+    }
+}
+
+/// Somebody who may not write asked for something.
+pub fn no_permission(who: &str, command: &Command) -> String {
+    let what = match command.verb {
+        Verb::Register => "**Not registered.**",
+        Verb::Plan | Verb::Help => "**Not planned.**",
+    };
+    format!("{what} {} may not write to this repository.", code(who))
+}
+
+/// There is nothing to plan.
+pub fn no_project() -> String {
+    "The default branch has no `bellwether.toml`: there is nothing to plan before it is merged.".to_owned()
+}
+
+/// A fork's commit that nobody could have looked at.
+pub fn fork_moved(head: &CommitSha, plan: &str) -> String {
+    format!(
+        "**Not planned.** The pull request comes from a fork, and {} was not its head, or not yet checked, when this was \
+         asked for. Look at it, and ask again: {}",
+        code(head.short()),
+        code(plan)
+    )
+}
+
+/// A line that is addressed to bellwether and no command.
+pub fn unclear(unclear: &Unclear) -> String {
+    let meant = match &unclear.meant {
+        Some(meant) => format!("; did you mean {}?", code(meant)),
+        None => ".".to_owned(),
+    };
+    // The reason holds nothing but code spans of harmless words.
+    format!(
+        "Not understood: {}{meant} {} lists the commands.",
+        unclear.reason,
+        code(&format!("{} help", unclear.word))
+    )
+}
+
+/// Several environments, or none of that name.
+pub fn which_environment(command: &Command, environments: &[String], is_named: bool) -> String {
+    let lines =
+        environments.iter().map(|name| format!("- {}", code(&command.written(Some(name), command.verb))));
+    let start = match is_named {
+        true => "There is no such environment. There are:",
+        false => "Which environment? Never all at once:",
+    };
+    format!("{start}\n\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// The commands.
+pub fn help(word: &str, environments: &[String]) -> String {
+    let example = environments.first().map_or("prod", String::as_str);
+    let names: Vec<String> = environments.iter().map(|name| code(name)).collect();
+    let known = match names.is_empty() {
+        true => String::new(),
+        false => format!("\n\nEnvironments: {}.", names.join(", ")),
+    };
+    let row = |command: &str, meaning: &str| format!("| {} | {meaning} |", code(command));
+    let rows = [
+        row(&format!("{word} plan"), "makes the plan of each environment anew"),
+        row(&format!("{word} {example} plan"), "makes one plan anew"),
+        row(
+            &format!("{word} {example} register"),
+            "applies the plan that is shown, if it is approved and the checks are green",
+        ),
+        row(&format!("{word} help"), "lists the commands"),
+    ];
+    let options = [
+        row("--only GLOB", "only the addresses that match"),
+        row("--allow-deletes N", "agrees to exactly so many deletes"),
+        row("--reset-drift", "overwrites what was edited in Datadog; plan with it first"),
+    ];
+    format!(
+        "A command is the first line of a comment, and all of it.\n\n| command | does |\n|:--|:--|\n{}\n\n| option | does |\n|:--|:--|\n{}{known}",
+        rows.join("\n"),
+        options.join("\n")
+    )
+}
+
+/// What stands below a plan: what it takes to apply it, and what is not in it.
+pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
+    let environment = words.plan.environment.as_str();
+    let mut parts = Vec::new();
+    if words.offline {
+        parts.push(format!(
+            "The pull request comes from a fork: only its schemas were compared with those of the base. Somebody who may write \
+             gets the plan against Datadog with {}. It is applied when it is merged, never before.",
+            code(&format!("{} {environment} plan", words.word))
+        ));
+    } else if words.is_fork && !words.merged {
+        parts.push(
+            "The pull request comes from a fork: it is applied when it is merged, never before.".to_owned(),
+        );
+    } else if !words.plan.is_empty() {
+        let mut command = format!("{} {environment} register", words.word);
+        if let Some(only) = &words.asked.only {
+            command.push_str(&format!(" --only {only}"));
+        }
+        if words.asked.reset_drift {
+            command.push_str(" --reset-drift");
+        }
+        let needs = match (words.merged, words.rule.approvals, words.rule.checks) {
+            (true, ..) | (_, 0, false) => String::new(),
+            (_, 0, true) => " (needs green checks)".to_owned(),
+            (_, approvals, checks) => format!(
+                " (needs {approvals} {}{})",
+                if approvals == 1 { "approval" } else { "approvals" },
+                if checks { " and green checks" } else { "" }
+            ),
+        };
+        parts.push(format!("Apply it with {}{needs}.", code(&command)));
+    }
+    if words.changes_config && !words.merged {
+        parts.push(
+            "The pull request changes `bellwether.toml`, which counts once it is merged; this plan is made with the one of \
+             the default branch."
+                .to_owned(),
+        );
+    }
+    parts
+}
+
+/// A pull request was closed unmerged, and something of it is live.
+pub fn closed(live: &[(String, String)]) -> String {
+    let lines = live
+        .iter()
+        .map(|(environment, commit)| format!("- {}: commit {}", code(environment), code(short(commit))));
+    format!(
+        "> [!WARNING]\n> This pull request was registered and is closed without being merged. The next apply takes back what it \
+         did.\n\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    )
+}
+
+/// A merge that leaves nothing to do.
+pub fn nothing_left(environment: &str, head: &CommitSha) -> String {
+    format!(
+        "### {}: nothing left to apply\nDatadog is as commit {} asks for.",
+        code(environment),
+        code(head.short())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_stay_in_code_spans() {
+        let failed = vec!["@everyone `</code><img>\n::error::x".to_owned()];
+        let text = sentence(&Missing::Checks { failed, pending: Vec::new() }, &|extra| extra.to_owned());
+        assert_eq!(text, "Not all checks are green: ``@everyone `</code><img>⏎::error::x`` failed.");
+    }
+}

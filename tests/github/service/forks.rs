@@ -1,0 +1,63 @@
+//! Pull requests of strangers.
+
+use super::support::{CART, World, seen};
+use crate::double::Pull;
+
+fn fork(world: &World, limit: &str) -> (u64, String) {
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", limit))]);
+    let number = world.repository.open(&Pull {
+        head: &head,
+        author: "mallory",
+        fork: Some("mallory/schemas"),
+        ..Pull::default()
+    });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    world.pull_event("opened", number, false);
+    (number, head)
+}
+
+#[test]
+fn a_fork_is_compared_offline_and_applied_only_when_it_is_merged() {
+    let world = World::new();
+    let (number, head) = fork(&world, "200");
+    assert_eq!(world.datadog.requests().len(), 0, "no key was used");
+    seen!("fork_opened", world.seen(number, &head));
+
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("fork_register", world.answers(number).pop().unwrap());
+
+    world.say("jane", number, "esm prod plan");
+    assert_ne!(world.datadog.requests().len(), 0);
+    seen!("fork_planned", world.answers(number).remove(0));
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+
+    world.repository.merge(number, &head);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn a_maintainer_s_word_is_for_the_commit_that_was_there() {
+    let world = World::new();
+    let (number, _) = fork(&world, "200");
+    let (_, payload) = world.said("jane", number, "esm prod plan");
+    let moved = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
+    world.repository.push(number, &moved);
+    world.deliver("issue_comment", &payload);
+    assert_eq!(world.datadog.requests().len(), 0, "no key was used");
+    seen!("fork_moved", world.answers(number).pop().unwrap());
+}
+
+#[test]
+fn the_author_of_a_fork_may_ask_for_nothing() {
+    let world = World::new();
+    let (number, _) = fork(&world, "200");
+    for text in ["esm prod plan", "esm prod register"] {
+        let comment = world.say("mallory", number, text);
+        assert_eq!(world.repository.reactions(comment), ["bellwether-bot eyes", "bellwether-bot -1"]);
+    }
+    assert_eq!(world.datadog.requests().len(), 0);
+}

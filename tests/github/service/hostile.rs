@@ -1,0 +1,138 @@
+//! Pull requests that want more than they may have.
+
+use bellwether::sandbox::{Sandbox, Storage};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+use tar::{EntryType, Header};
+
+use super::support::{CART, World, runtime, seen};
+use crate::double::{Pull, archive_of};
+
+fn open(world: &World, files: &[(&str, &str)], base_ref: &str) -> (u64, String) {
+    let head = world.commit(files);
+    let number = world.repository.open(&Pull { head: &head, base_ref, ..Pull::default() });
+    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+    world.repository.changes(number, &paths);
+    world.pull_event("opened", number, false);
+    (number, head)
+}
+
+/// What is said of a pull request whose head has this archive.
+fn said_of_archive(archive: impl FnOnce(&str) -> Vec<u8>) -> (String, World) {
+    let world = World::new();
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.archive(&head, archive(&head));
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    world.pull_event("opened", number, false);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+    assert_eq!(world.datadog.requests().len(), 0);
+    (world.seen(number, &head), world)
+}
+
+#[test]
+fn the_configuration_of_a_pull_request_counts_for_nothing() {
+    let world = World::new();
+    let evil = runtime().block_on(Sandbox::start("127.0.0.1:0".parse().unwrap(), Storage::Memory)).unwrap();
+    let config = format!(
+        "schemas = [\"none/*.avdl\"]\n[guard]\nmax_deletes = \"100%\"\n[register]\napprovals = 0\nchecks = false\n\
+         [environments.prod]\napi_url = \"{}\"\ntag = \"esm-prod\"\n",
+        evil.url()
+    );
+    let schema = CART.replace("500", "200");
+    let (number, head) =
+        open(&world, &[("bellwether.toml", &config), ("schemas/cart.avdl", &schema)], "main");
+    world.repository.check_run_of("actions", &head, "test", Some("failure"));
+    let comment = world.say("jane", number, "esm prod register");
+    assert_eq!(world.repository.reactions(comment).last().unwrap(), "bellwether-bot -1");
+    assert_eq!((evil.requests().len(), world.writes()), (0, Vec::new()));
+    seen!("configuration_of_the_pull_request", world.seen(number, &head));
+}
+
+#[test]
+fn a_branch_with_a_configuration_of_its_own_is_no_base() {
+    let world = World::new();
+    let evil = runtime().block_on(Sandbox::start("127.0.0.1:0".parse().unwrap(), Storage::Memory)).unwrap();
+    let config = format!("[environments.prod]\napi_url = \"{}\"\n", evil.url());
+    let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
+    world.repository.branch("mine", &base);
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "mine");
+    world.say("jane", number, "esm prod plan");
+    world.say("jane", number, "esm prod register");
+    assert_eq!((evil.requests().len(), world.datadog.requests().len()), (0, 0));
+    assert_eq!(world.answers(number), [""; 0]);
+}
+
+#[test]
+fn an_archive_that_unpacks_to_too_much_is_not_read() {
+    let (seen, _world) = said_of_archive(|head| {
+        let bomb = vec![b' '; 2 << 20];
+        archive_of("octo-schemas", head, [("schemas/cart.avdl", bomb.as_slice())])
+    });
+    seen!("archive_bomb", seen);
+}
+
+#[test]
+fn an_archive_that_leads_out_of_itself_is_not_read() {
+    // Written by hand: no library makes such a path.
+    let (seen, _world) = said_of_archive(|head| {
+        let mut bytes = Vec::new();
+        let comment = format!("52 comment={head}\n");
+        for (path, kind, content) in [
+            ("pax_global_header", EntryType::XGlobalHeader, comment.as_bytes()),
+            ("octo-schemas/../../schemas/cart.avdl", EntryType::Regular, CART.as_bytes()),
+        ] {
+            let mut header = Header::new_ustar();
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_entry_type(kind);
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.extend_from_slice(content);
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
+        }
+        bytes.extend_from_slice(&[0; 1024]);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&bytes).unwrap();
+        packed.finish().unwrap()
+    });
+    seen!("archive_with_a_way_out", seen);
+}
+
+#[test]
+fn an_import_cannot_leave_the_repository() {
+    let world = World::new();
+    let schema = "import idl \"../../../../etc/passwd\";\nprotocol P { record R { string id; } }\n";
+    let (number, head) = open(&world, &[("schemas/cart.avdl", schema)], "main");
+    let seen = world.seen(number, &head);
+    assert!(!seen.contains("root:"), "{seen}");
+    seen!("import_out_of_the_repository", seen);
+}
+
+#[test]
+fn in_public_only_names_of_monitors_and_fields_are_shown() {
+    let world = World::new();
+    world.repository.publish();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "main");
+    let shown = world.answers(number).join("\n");
+    assert!(!shown.contains("sum:events.received"), "{shown}");
+    seen!("public", shown);
+}
+
+#[test]
+fn hostile_text_is_no_markdown() {
+    let world = World::new();
+    let schema = r#"@namespace("com.example")
+protocol Shop {
+  @datadog_monitor({"name": "| a `b` |", "type": "metric alert", "query": "avg(last_5m):avg:system.cpu.user{*} > 90",
+    "message": "```\n@everyone <img src=x>\n::error::x\n##[error]\u202e fixes #12"})
+  record AddToCartEvent { string id; }
+}
+"#;
+    let (number, _) = open(&world, &[("schemas/cart.avdl", schema)], "main");
+    seen!("hostile_text", world.answers(number).join("\n---\n"));
+}

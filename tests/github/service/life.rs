@@ -1,0 +1,86 @@
+//! The whole life of a pull request.
+
+use super::support::{CART, World, comment_payload, seen};
+
+/// The schema, with another limit.
+fn cart(limit: u32) -> String {
+    CART.replace("500", &limit.to_string())
+}
+
+#[test]
+fn from_opened_to_merged() {
+    let world = World::new();
+    let schema = cart(200);
+    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
+    let first = world.commit(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &first);
+
+    world.pull_event("opened", number, false);
+    assert_eq!(world.answers(number).len(), 1, "{}", world.log());
+    seen!("opened", world.seen(number, &first));
+
+    let schema = cart(100);
+    let second = world.commit(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &second);
+    world.pull_event("synchronize", number, false);
+    let answers = world.answers(number);
+    assert_eq!(answers.len(), 1, "edited in place");
+    seen!("pushed", world.seen(number, &second));
+
+    let refused = world.say("jane", number, "esm prod register");
+    assert_eq!(world.repository.reactions(refused), ["bellwether-bot eyes", "bellwether-bot -1"]);
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("refused_without_review", world.answers(number)[1]);
+
+    world.repository.review(number, "rita", "APPROVED", &second);
+    let (comment, payload) = world.said("jane", number, "esm prod register");
+    for (guid, answer) in [("guid-a", "accepted"), ("guid-a", "duplicate"), ("guid-b", "duplicate")] {
+        assert_eq!(world.deliver_as(guid, "issue_comment", &payload), (202, answer.to_owned()));
+    }
+    world.settle();
+    assert_eq!(world.repository.reactions(comment), ["bellwether-bot eyes", "bellwether-bot rocket"]);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    seen!("registered", world.seen(number, &second));
+
+    // Edited later, it would run with the rights of then.
+    let edited = comment_payload("edited", comment, "jane", number, "esm prod register --allow-deletes 9");
+    assert_eq!(world.deliver_as("guid-c", "issue_comment", &edited), (202, "ignored".to_owned()));
+
+    let merge = world.commit(&[("schemas/cart.avdl", &schema)]);
+    world.repository.merge(number, &merge);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "applied once");
+    seen!("merged", world.answers(number).last().unwrap());
+}
+
+#[test]
+fn a_github_app_does_the_same() {
+    let world = World::as_app();
+    let schema = cart(200);
+    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
+    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &head);
+    world.pull_event("opened", number, false);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    let authors: Vec<String> = world.repository.comments(number).into_iter().map(|c| c.author).collect();
+    assert_eq!(authors, ["bellwether[bot]", "jane", "bellwether[bot]"]);
+}
+
+#[test]
+fn a_ledger_that_was_lost_costs_a_second_look_and_nothing_else() {
+    let mut world = World::new();
+    let schema = cart(200);
+    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
+    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
+    world.repository.push(number, &head);
+    world.pull_event("opened", number, false);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.forget();
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    assert_eq!(world.answers(number).len(), 3, "the plan, edited in place, and two answers");
+}

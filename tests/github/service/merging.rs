@@ -1,0 +1,108 @@
+//! What is merged, pushed and closed.
+
+use super::support::{CART, World, push_payload, seen};
+use crate::double::Pull;
+
+/// A schema with so many monitors.
+fn many(count: usize) -> String {
+    let record = |n: usize| {
+        format!("  @traffic_threshold_monitor({{\"below\": 5}})\n  record Event{n} {{ string id; }}\n")
+    };
+    let records: String = (0..count).map(record).collect();
+    format!("@namespace(\"com.example\")\nprotocol Many {{\n{records}}}\n")
+}
+
+fn open(world: &World, files: &[(&str, &str)]) -> (u64, String) {
+    let head = world.commit(files);
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+    world.repository.changes(number, &paths);
+    world.pull_event("opened", number, false);
+    (number, head)
+}
+
+#[test]
+fn a_merge_applies_what_was_planned_once() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.merge(number, &head);
+    // The push of the merge is the pull request's.
+    world.deliver("push", &push_payload("refs/heads/main", &head));
+    assert_eq!(world.writes(), [""; 0]);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
+    let payload = super::support::pull_payload("closed", number, true);
+    assert_eq!(world.deliver_as("guid-1", "pull_request", &payload), (202, "duplicate".to_owned()));
+    world.settle();
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
+    seen!("merge_applied", world.seen(number, &head));
+}
+
+#[test]
+fn a_merge_that_asks_for_more_than_was_shown_waits_for_a_word() {
+    let world = World::new();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let merge =
+        world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
+    world.repository.merge(number, &merge);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("merge_of_more", world.answers(number).pop().unwrap());
+    world.say("rolf", number, "esm prod register");
+    assert_eq!(world.writes(), [""; 0]);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 2], "{}", world.log());
+}
+
+#[test]
+fn a_push_to_the_default_branch_is_applied_under_the_guards() {
+    let world = World::new();
+    let pushed = world.commit(&[("schemas/many.avdl", &many(5))]);
+    world.repository.branch("main", &pushed);
+    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 6], "{}", world.log());
+    seen!("push_applied", world.seen(0, &pushed));
+
+    // Five of six would go; that takes somebody's word, and exactly theirs.
+    let (number, head) = open(&world, &[("schemas/many.avdl", &many(0))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    seen!("deletes_above_the_limit", world.answers(number).pop().unwrap());
+    world.say("jane", number, "esm prod register --allow-deletes 4");
+    assert_eq!(world.writes().len(), 6);
+    world.say("jane", number, "esm prod register --allow-deletes 5");
+    assert_eq!(world.writes().len(), 11, "{}", world.log());
+
+    // Nobody can agree to it there.
+    world.repository.branch("main", &head);
+    let back = world.commit(&[("schemas/many.avdl", &many(5))]);
+    world.repository.branch("main", &back);
+    world.deliver("push", &push_payload("refs/heads/main", &back));
+    let gone = world.commit(&[("schemas/many.avdl", &many(0))]);
+    world.repository.branch("main", &gone);
+    let before = world.writes().len();
+    world.deliver("push", &push_payload("refs/heads/main", &gone));
+    assert_eq!(world.writes().len(), before);
+    seen!("push_blocked", world.seen(0, &gone));
+}
+
+#[test]
+fn closing_what_was_registered_warns() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
+    world.repository.close(number);
+    world.pull_event("closed", number, false);
+    seen!("closed_after_register", world.answers(number).pop().unwrap());
+}
+
+#[test]
+fn closing_what_was_never_registered_says_nothing() {
+    let world = World::new();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.close(number);
+    world.pull_event("closed", number, false);
+    assert_eq!(world.answers(number).len(), 1, "the plan");
+}

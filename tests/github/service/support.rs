@@ -1,0 +1,399 @@
+//! A service that runs in this process, with a GitHub and a Datadog of its own, and deliveries for it.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use bellwether::datadog::{self, Credentials, Secret};
+use bellwether::github::{ApiUrl, Clock, Options, PrivateKey, Retry, Token};
+use bellwether::sandbox::{self, Sandbox, Storage};
+use bellwether::serve::{Access, Keys, Log, Running, Settings, Watched, WebhookSecrets};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::double::{Actor, GitHub, Pull, Repository, private_key, time};
+use crate::{NAME, TOKEN};
+
+pub const SECRET: &str = "It's a Secret to Everybody";
+pub const KEY: &str = "bw0app0key0that0nobody0may0see00";
+
+/// The repository of GitHub's own examples.
+pub const EXAMPLE: &str = "Codertocat/Hello-World";
+
+/// One runtime for all services: it is never torn down under one of them.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    })
+}
+
+fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap())
+}
+
+/// The header that GitHub would send with a body.
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    let mut text = "sha256=".to_owned();
+    for byte in mac.finalize().into_bytes() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Waits until something is so; it is looked at often, and not for ever.
+#[track_caller]
+pub fn until(what: &str, test: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !test() {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// GitHub, Datadog and the service in between.
+pub struct World {
+    pub github: GitHub,
+    pub repository: Repository,
+    pub datadog: sandbox::Running,
+    state: TempDir,
+    is_app: bool,
+    lines: Arc<Mutex<Vec<String>>>,
+    service: Option<Running>,
+    url: String,
+    guid: Mutex<u64>,
+}
+
+pub const CART: &str = r#"@namespace("com.example")
+protocol Shop {
+  @traffic_threshold_monitor({"below": 500, "window": "5m"})
+  record AddToCartEvent { string id; }
+}
+"#;
+
+impl World {
+    /// A repository with one environment, `prod`, whose default branch has the schema [`CART`].
+    pub fn new() -> Self {
+        Self::with("")
+    }
+
+    /// The same, with more in `bellwether.toml`.
+    pub fn with(config: &str) -> Self {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let datadog = runtime().block_on(Sandbox::start(listen, Storage::Memory)).unwrap();
+        let github = GitHub::start();
+        github.token(TOKEN, Actor::User("bellwether-bot"));
+        let repository = github.repository(NAME);
+        let mut world = Self {
+            github,
+            repository,
+            datadog,
+            state: TempDir::new().unwrap(),
+            is_app: false,
+            lines: Arc::default(),
+            service: None,
+            url: String::new(),
+            guid: Mutex::new(0),
+        };
+        let config = format!("{}{config}", world.config());
+        let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
+        world.repository.branch("main", &base);
+        world.repository.permission("jane", "write");
+        world.repository.permission("rita", "write");
+        world.repository.permission("rolf", "read");
+        world.start();
+        world
+    }
+
+    /// The text of bellwether.toml.
+    pub fn config(&self) -> String {
+        format!("[environments.prod]\napi_url = \"{}\"\ntag = \"esm-prod\"\n", self.datadog.url())
+    }
+
+    /// The same, served as a GitHub App.
+    pub fn as_app() -> Self {
+        let mut world = Self::new();
+        world.stop();
+        world.repository.install(7);
+        world.is_app = true;
+        world.start();
+        world
+    }
+
+    fn settings(&self) -> Settings {
+        let lines = Arc::clone(&self.lines);
+        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> =
+            Arc::new(|| "2026-01-01T12:00:00Z".parse().unwrap());
+        let retry = || Retry { clock: Clock::skipping().0, ..Retry::default() };
+        let secret = || Secret::new(KEY).unwrap();
+        let api = ApiUrl::new(&self.github.url()).unwrap();
+        Settings {
+            repositories: [NAME, EXAMPLE]
+                .map(|name| Watched { repository: name.parse().unwrap(), directory: String::new() })
+                .to_vec(),
+            words: vec!["esm".to_owned(), "bellwether".to_owned()],
+            state: self.state.path().to_owned(),
+            secrets: WebhookSecrets::new(SECRET, Some("the secret of yesterday")).unwrap(),
+            access: match self.is_app {
+                true => Access::App { api, id: 1, key: PrivateKey::from_pem(private_key()).ok().unwrap() },
+                false => Access::Token { api, token: Token::new(TOKEN).ok().unwrap() },
+            },
+            datadog: Keys { write: Some(Credentials { api_key: secret(), app_key: secret() }), read: None },
+            github: Options { retry: retry(), timeout: Duration::from_secs(10), ..Options::default() },
+            datadog_options: datadog::Options { retry: retry(), ..datadog::Options::default() },
+            retry: Retry { attempts: 1, ..retry() },
+            log: Log::new(
+                Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned())),
+                Arc::clone(&now),
+            ),
+            now,
+        }
+    }
+
+    /// Starts the service, anew.
+    pub fn start(&mut self) {
+        let settings = self.settings();
+        let service = runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            Running::start(listener, settings).await.unwrap()
+        });
+        self.url = format!("http://{}", service.address());
+        self.service = Some(service);
+    }
+
+    /// The service forgets all that it kept.
+    pub fn forget(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(self.state.path()).unwrap();
+        self.start();
+    }
+
+    /// Stops the service in order.
+    pub fn stop(&mut self) {
+        let service = self.service.take().unwrap();
+        runtime().block_on(service.stop(Duration::from_secs(10)));
+    }
+
+    /// Posts to the webhook, with these headers.
+    pub fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        runtime().block_on(async {
+            let mut request = client().post(format!("{}/webhook", self.url)).body(body.to_vec());
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let reply = request.send().await.unwrap();
+            (reply.status().as_u16(), reply.text().await.unwrap().trim().to_owned())
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.service.as_ref().unwrap().address()
+    }
+
+    pub fn get(&self, path: &str) -> String {
+        runtime().block_on(async {
+            let reply = client().get(format!("{}{path}", self.url)).send().await.unwrap();
+            assert_eq!(reply.status().as_u16(), 200);
+            reply.text().await.unwrap()
+        })
+    }
+
+    /// Delivers an event under a guid.
+    pub fn deliver_as(&self, guid: &str, event: &str, payload: &Value) -> (u16, String) {
+        let body = payload.to_string();
+        let signature = signature(SECRET, body.as_bytes());
+        let headers = [
+            ("x-github-event", event),
+            ("x-github-delivery", guid),
+            ("x-hub-signature-256", signature.as_str()),
+        ];
+        self.post(&headers, body.as_bytes())
+    }
+
+    fn new_guid(&self) -> String {
+        let mut guid = self.guid.lock().unwrap();
+        *guid += 1;
+        format!("72d3162e-cc78-11e3-81ab-{:012}", *guid)
+    }
+
+    /// Delivers an event that is taken, and waits until all is done.
+    #[track_caller]
+    pub fn deliver(&self, event: &str, payload: &Value) {
+        let answer = self.deliver_as(&self.new_guid(), event, payload);
+        assert_eq!(answer, (202, "accepted".to_owned()));
+        self.settle();
+    }
+
+    /// Waits until all is done.
+    #[track_caller]
+    pub fn settle(&self) {
+        until("the end of all jobs", || self.get("/health").contains("\"queue\":0"));
+    }
+
+    /// Opens a pull request that changes these files, and tells nobody.
+    pub fn pull(&self, files: &[(&str, &str)]) -> u64 {
+        let head = self.commit(files);
+        let number = self.repository.open(&Pull { head: &head, author: "jane", ..Pull::default() });
+        let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+        self.repository.changes(number, &paths);
+        number
+    }
+
+    /// A commit of the base's configuration and these files.
+    pub fn commit(&self, files: &[(&str, &str)]) -> String {
+        let config = self.config();
+        let mut all = vec![("bellwether.toml", config.as_str()), ("schemas/cart.avdl", CART)];
+        all.retain(|(path, _)| files.iter().all(|(other, _)| other != path));
+        all.extend(files);
+        self.repository.commit(&all)
+    }
+
+    /// A pull request's event.
+    pub fn pull_event(&self, action: &str, number: u64, merged: bool) {
+        self.deliver("pull_request", &pull_payload(action, number, merged));
+    }
+
+    /// Somebody comments; the comment's number.
+    pub fn say(&self, who: &str, number: u64, text: &str) -> u64 {
+        let (id, payload) = self.said(who, number, text);
+        self.deliver("issue_comment", &payload);
+        id
+    }
+
+    /// Somebody comments, and nobody is told yet.
+    pub fn said(&self, who: &str, number: u64, text: &str) -> (u64, Value) {
+        let id = self.repository.comment_as(who, number, text);
+        (id, comment_payload("created", id, who, number, text))
+    }
+
+    /// The bodies of the service's comments on a pull request.
+    pub fn answers(&self, number: u64) -> Vec<String> {
+        let comments = self.repository.comments(number).into_iter();
+        comments.filter(|comment| comment.author == "bellwether-bot").map(|comment| comment.body).collect()
+    }
+
+    /// The writes that Datadog has taken.
+    pub fn writes(&self) -> Vec<String> {
+        let requests = self.datadog.requests();
+        let done = requests.iter().filter(|request| (200..300).contains(&request.status));
+        let name = |request: &sandbox::RequestRecord| {
+            let path = request.path.split('?').next().unwrap_or_default();
+            format!("{} {}", request.method, path.trim_end_matches(|c: char| c.is_ascii_digit() || c == '/'))
+        };
+        let is_write = |call: &String| !call.starts_with("GET ") && !call.ends_with("/validate");
+        done.map(name).filter(is_write).collect()
+    }
+
+    /// Edits the only monitor, as a person does in Datadog.
+    pub fn edit_in_datadog(&self, change: impl FnOnce(&mut Value)) {
+        let url = format!("{}/api/v1/monitor", self.datadog.url());
+        let call = async |request: reqwest::RequestBuilder| -> Value {
+            let request = request.header("DD-API-KEY", "k").header("DD-APPLICATION-KEY", "k");
+            serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap()
+        };
+        runtime().block_on(async {
+            let live = call(client().get(&url)).await.as_array().unwrap()[0].clone();
+            let mut body = json!({});
+            for key in ["name", "query", "message", "tags", "options", "priority"] {
+                body[key] = live[key].clone();
+            }
+            change(&mut body);
+            let edited = call(client().put(format!("{url}/{}", live["id"])).body(body.to_string())).await;
+            assert!(edited["id"].is_u64(), "{edited}");
+        });
+    }
+
+    /// The lines of the log so far.
+    pub fn log(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// Everything of the service that people see of a pull request: its comments, and the checks of a commit.
+    pub fn seen(&self, number: u64, commit: &str) -> String {
+        let mut text = String::new();
+        for comment in self.repository.comments(number) {
+            let reactions = self.repository.reactions(comment.id);
+            let _ = writeln!(text, "=== {} {}\n{}", comment.author, reactions.join(", "), comment.body);
+        }
+        for run in self.repository.check_runs(commit) {
+            let conclusion = run.conclusion.unwrap_or_default();
+            let _ = writeln!(text, "=== check {} {conclusion}: {}", run.name, run.output["title"]);
+            if number == 0 {
+                let _ = writeln!(text, "{}", run.output["summary"].as_str().unwrap_or_default());
+            }
+            for remark in run.output["annotations"].as_array().unwrap() {
+                let _ = writeln!(
+                    text,
+                    "{}:{} {} {}",
+                    remark["path"], remark["start_line"], remark["annotation_level"], remark["message"]
+                );
+            }
+        }
+        text
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.service.is_some() {
+            self.stop();
+        }
+        let log = self.log();
+        assert!(!log.contains(KEY) && !log.contains(TOKEN) && !log.contains(SECRET), "a secret was logged");
+    }
+}
+
+fn repository() -> Value {
+    json!({"full_name": NAME, "default_branch": "main"})
+}
+
+pub fn pull_payload(action: &str, number: u64, merged: bool) -> Value {
+    json!({"action": action, "number": number, "repository": repository(),
+        "pull_request": {"number": number, "merged": merged}, "sender": {"login": "jane", "type": "User"}})
+}
+
+pub fn comment_payload(action: &str, id: u64, who: &str, number: u64, text: &str) -> Value {
+    let kind = if who.ends_with("[bot]") { "Bot" } else { "User" };
+    json!({"action": action, "repository": repository(),
+        "issue": {"number": number, "state": "open", "pull_request": {"url": "x"}},
+        "comment": {"id": id, "body": text, "created_at": time(id), "user": {"login": who, "type": kind}}})
+}
+
+pub fn push_payload(reference: &str, after: &str) -> Value {
+    json!({"ref": reference, "after": after, "deleted": false, "repository": repository()})
+}
+
+/// A snapshot of what people see, without what differs from run to run.
+macro_rules! seen {
+    ($name:expr, $text:expr) => {
+        insta::with_settings!({
+            filters => vec![
+                (r"http://127\.0\.0\.1:\d+", "[datadog]"),
+                (r"\b[0-9a-f]{40}\b", "[commit]"),
+                (r"`[0-9a-f]{7}`", "`[commit]`"),
+                (r"<code>[0-9a-f]{7}</code>", "<code>[commit]</code>"),
+                (r"<code>[0-9a-f]{8}</code>", "<code>[digest]</code>"),
+                (r#""(head|base)":"[0-9a-f]{7}""#, r#""$1":"[commit]""#),
+                (r#""plan":"[0-9a-f]+""#, r#""plan":"[digest]""#),
+                (r"\b(plan|Plan|saved) (\**`?)[0-9a-f]{8}\b", "$1 $2[digest]"),
+                (r"#\d{4,}", "#[id]"),
+                (r#""key":"[^"]+""#, r#""key":"[delivery]""#),
+                (r#""run":\d+"#, r#""run":[n]"#),
+                (r"in \d+\.\d s", "in [t] s"),
+                (r"(?m) {2,}\d+\.\d s$", " [t] s"),
+            ],
+            prepend_module_to_snapshot => false,
+            snapshot_path => "snapshots",
+        }, { insta::assert_snapshot!($name, $text); });
+    };
+}
+pub(crate) use seen;
