@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::args::{DriftArguments, Format, Global};
-use super::super::connect::github;
+use super::super::connect;
 use super::super::output::Output;
 use super::session::{Session, header};
 use super::{Outcome, drift_issue};
@@ -13,7 +13,7 @@ use crate::render::{self, markdown};
 
 pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Output) -> Outcome {
     // A mistake there must not wait until Datadog is read.
-    let issue = arguments.issue.then(|| github(&arguments.github, output)).transpose()?;
+    let issue = arguments.issue.then(|| connect::github(&arguments.github, output)).transpose()?;
     let session = Session::open(global)?;
     let compiled = session.compile()?;
     let store = session.store("bellwether drift", output)?;
