@@ -342,8 +342,10 @@ fn a_plan_of_any_size_fits_with_every_delete_named() {
                 if comment.cut == 1 { "1 diff is".to_owned() } else { format!("{} diffs are", comment.cut) };
             assert!(comment.body.contains(&format!("{diffs} only in")), "{total}: {}", comment.cut);
         }
-        let large = markdown::plan(&plan, &Context { limit: Some(1 << 20), ..context() });
-        assert!(large.body.len() <= 1 << 20 && large.cut <= comment.cut);
+        if total == 3_000 {
+            let large = markdown::plan(&plan, &Context { limit: Some(1 << 20), ..context() });
+            assert!(large.body.len() <= 1 << 20 && large.cut < comment.cut);
+        }
     }
 }
 
@@ -387,9 +389,9 @@ fn sarif_is_one_run_with_rules_places_and_fingerprints_without_lines() {
             Diagnostic::at(Code::ParameterRange, Span::new(file, start, start + 1), message, "")
         };
         let mut all: Vec<Diagnostic> =
-            (0..6_000).map(|n| at(&format!("number {n}")).with_help("help")).collect();
+            (0..5_100).map(|n| at(&format!("number {n}")).with_help("help")).collect();
         all.push(Diagnostic::new(Code::Budget, "no place \u{202e}"));
-        all.swap(0, 6_000);
+        all.swap(0, 5_100);
         sarif(&all, &sources, "sub/dir", "bellwether.toml")
     };
     let (one, moved) = (of("X"), of("\n\n é X"));

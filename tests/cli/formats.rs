@@ -94,9 +94,9 @@ fn mistakes_for_github() {
 fn hostile_schemas_and_monitors_do_not_act_on_the_runner() {
     let server = Server::new();
     let schema = |message: &str| {
+        let monitor = json!({"type": "query alert", "name": "N", "query": "sum(last_5m):sum:a{*} > 1", "message": message});
         format!(
-            "@namespace(\"n\") protocol P {{\n/** ::error::doc\n ##[error]doc */\n@traffic_threshold_monitor({{\"below\": 9, \"message\": {}}}) record R {{ int a; }} }}",
-            json!(message)
+            "@namespace(\"n\") protocol P {{\n/** ::error::doc\n ##[error]doc */\n@datadog_monitor({monitor}) record R {{ int a; }} }}"
         )
     };
     let hostile =
@@ -104,11 +104,11 @@ fn hostile_schemas_and_monitors_do_not_act_on_the_runner() {
     let project = Project::of(&schema(hostile), server.url());
     for format in ["human", "github", "markdown"] {
         let run = in_actions(&project, &["plan", "--format", format]);
-        assert!(run.out.contains("n.R/traffic_threshold_monitor"), "{run:?}");
+        assert!(run.out.contains("n.R/datadog_monitor"), "{run:?}");
         no_command_but_annotations(&run);
     }
     in_actions(&project, &["apply", "--yes"]).exits(0);
-    let id = server.id_at("n.R/traffic_threshold_monitor");
+    let id = server.id_at("n.R/datadog_monitor");
     server.edit(id, |body| body["message"] = json!(format!("{hostile}\n::warning::drifted")));
     for format in ["human", "github", "markdown", "json"] {
         no_command_but_annotations(&in_actions(&project, &["drift", "--format", format]).exits(2));
@@ -128,7 +128,7 @@ fn a_format_that_a_command_does_not_have_is_a_usage_error_that_names_those_it_ha
         (&["graph", "--format", "sarif"][..], "it has human, json, dot, mermaid"),
         (&["plan", "--format", "dot"], "it has human, json, markdown, github"),
         (&["check", "--format", "markdown"], "it has human, json, github, sarif"),
-        (&["init", "x", "--format", "json"], "it has human"),
+        (&["init", "x", "--format", "github"], "it has human"),
     ] {
         let run = project.run(arguments).exits(64).complains(&["has no --format", has]);
         assert_eq!(run.out, "");

@@ -13,36 +13,38 @@ use crate::units::plain;
 const MOST_LINES: usize = 50;
 const MOST_CHARACTERS: usize = 300;
 
-/// The difference of one change, or of all that are equal to it.
-pub struct Difference {
+/// How much of a long difference is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
     /// All of it.
-    pub whole: String,
-    /// The first lines of it.
-    pub capped: String,
-    /// Whether a row of the table says the same.
-    pub is_create: bool,
+    Whole,
+    /// Its first lines.
+    Capped,
 }
 
-/// The folded difference of equal changes; nothing where there is none to see.
-pub fn of(group: &[&Change], open: bool) -> Option<Difference> {
-    let first = group.first()?;
-    let lines = difference(first);
-    if lines.is_empty() {
-        return None;
+/// Whether there is anything to see.
+pub fn exists(change: &Change) -> bool {
+    match change.action {
+        Action::Create => has_text(&change.after),
+        Action::Delete => has_text(&change.before),
+        Action::Rename | Action::Replace => true,
+        Action::Update | Action::Adopt => change.fields.iter().any(|field| field.path != REV_FIELD),
     }
-    let whole = folded(group, open, &lines);
-    let is_long = lines.len() > MOST_LINES || lines.iter().any(|line| line.len() > MOST_CHARACTERS);
-    let capped = if is_long {
-        let mut kept: Vec<String> =
-            lines.iter().take(MOST_LINES).map(|line| shortened(line, MOST_CHARACTERS)).collect();
-        if lines.len() > MOST_LINES {
-            kept.push(format!("@@ {} more lines @@", lines.len() - MOST_LINES));
+}
+
+/// The folded difference of one change, or of all that are equal to it.
+pub fn of(group: &[&Change], open: bool, length: Length) -> String {
+    let Some(first) = group.first() else { return String::new() };
+    let mut lines = difference(first);
+    if length == Length::Capped {
+        let more = lines.len().saturating_sub(MOST_LINES);
+        lines.truncate(MOST_LINES);
+        lines = lines.iter().map(|line| shortened(line, MOST_CHARACTERS)).collect();
+        if more > 0 {
+            lines.push(format!("@@ {more} more lines @@"));
         }
-        folded(group, open, &kept)
-    } else {
-        whole.clone()
-    };
-    Some(Difference { whole, capped, is_create: first.action == Action::Create })
+    }
+    folded(group, open, &lines)
 }
 
 fn folded(group: &[&Change], open: bool, lines: &[String]) -> String {
@@ -97,13 +99,21 @@ fn moved(from: &Address, to: &Address) -> [String; 3] {
 /// What says most about a monitor or a metric.
 fn document(sign: char, document: &Document) -> Vec<String> {
     let mut lines = Vec::new();
-    for key in ["metric", "name", "query", "message"] {
-        if let Some(text) = document.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()) {
-            lines.push(format!("@@ {key} @@"));
-            lines.extend(text.lines().map(|line| format!("{sign} {line}")));
-        }
+    for (key, text) in texts(document) {
+        lines.push(format!("@@ {key} @@"));
+        lines.extend(text.lines().map(|line| format!("{sign} {line}")));
     }
     lines
+}
+
+fn texts(document: &Document) -> impl Iterator<Item = (&'static str, &str)> {
+    let keys = ["metric", "name", "query", "message"].into_iter();
+    let texts = keys.filter_map(|key| Some((key, document.get(key)?.as_str()?)));
+    texts.filter(|(_, text)| !text.is_empty())
+}
+
+fn has_text(document: &Document) -> bool {
+    texts(document).next().is_some()
 }
 
 fn field_lines(field: &FieldChange) -> Vec<String> {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::fields::{short_path, shown};
 use super::escape::{cell, code, shortened};
+use super::row::value;
 use super::{Context, plural};
 use crate::plan::{Drift, OWNER_FIELD, Plan};
 
@@ -64,7 +65,7 @@ pub fn drift_row(drift: &Drift, context: &Context) -> String {
     }
     let side = |of: fn(&crate::plan::FieldChange) -> &Value| {
         let told = drift.fields.iter().take(6).map(|field| {
-            let value = code(&shortened(&shown(of(field)), MOST_VALUE));
+            let value = value(&shortened(&shown(of(field)), MOST_VALUE));
             format!("{} {value}", code(short_path(&field.path)))
         });
         let more = match drift.fields.len().saturating_sub(6) {

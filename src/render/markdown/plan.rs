@@ -5,7 +5,7 @@ use super::escape::{code, fence, html_code};
 use super::ladder::{Fitted, Row, fit};
 use super::row::{Danger, HEAD, row};
 use super::{Comment, Context, difference, held, plural, warnings};
-use crate::plan::Plan;
+use crate::plan::{Change, Plan};
 
 /// So many bytes are kept for each list of what is left alone, and so many where space is short.
 const LIST: usize = 6_000;
@@ -38,21 +38,18 @@ pub fn plan(plan: &Plan, context: &Context) -> Comment {
 }
 
 /// The rows, the most dangerous first; within that in the plan's order.
-fn rows(plan: &Plan, context: &Context) -> Vec<Row> {
+fn rows<'p>(plan: &'p Plan, context: &Context) -> Vec<Row<'p>> {
+    let danger = |group: &Vec<&Change>| group.first().map_or(Danger::Create, |change| Danger::of(change));
     let mut groups = groups(plan);
-    let danger =
-        |group: &Vec<&crate::plan::Change>| group.first().map_or(Danger::Create, |change| Danger::of(change));
     groups.sort_by_key(danger);
     let dangerous = groups.iter().filter(|group| danger(group).is_protected()).count();
-    let told = groups.iter().map(|group| {
-        let danger = danger(group);
+    let told = groups.into_iter().map(|changes| {
+        let danger = danger(&changes);
+        let is_shown =
+            !context.names_only && changes.first().is_some_and(|change| difference::exists(change));
+        let text = row(&changes, context);
         let open = danger.is_protected() && dangerous <= MOST_OPEN;
-        Row {
-            danger,
-            changes: group.len(),
-            text: row(group, context),
-            difference: if context.names_only { None } else { difference::of(group, open) },
-        }
+        Row { changes, danger, text, difference: is_shown.then_some(open) }
     });
     told.collect()
 }

@@ -136,7 +136,8 @@ fn fields(change: &Change, names_only: bool) -> String {
     limited(told, 5)
 }
 
-fn value(text: &str) -> String {
+/// A value, as it is shown to people.
+pub fn value(text: &str) -> String {
     if text == "not set" { text.to_owned() } else { code(text) }
 }
 
