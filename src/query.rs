@@ -29,9 +29,9 @@ impl Comparison<'_> {
 /// The comparison that ends a query.
 pub fn comparison(query: &str) -> Option<Comparison<'_>> {
     let query = query.trim_end();
-    let number_start = query.rfind(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c)))? + 1;
-    let number = &query[number_start..];
-    let before = query[..number_start].trim_end();
+    let before = query.trim_end_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c));
+    let number = &query[before.len()..];
+    let before = before.trim_end();
     let operator =
         ["<=", ">=", "==", "!=", "<", ">"].into_iter().find(|operator| before.ends_with(operator))?;
     let operator = &before[before.len() - operator.len()..];
@@ -84,6 +84,15 @@ pub fn handles(message: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_text_may_stand_where_a_query_is_expected() {
+        for query in ["a\u{200b}", "ä", "\u{202e} > 1ä", "→5", "> ä5", "", " ", "5"] {
+            assert!(comparison(query).is_none(), "{query}");
+            let _ = (window_seconds(query), deviations(query), direction(query), handles(query));
+        }
+        assert!(comparison("ä > 5").is_some());
+    }
 
     #[test]
     fn the_number_a_query_compares_with_is_found() {

@@ -127,6 +127,11 @@ impl Ledger {
         }
     }
 
+    /// Changes the limit alone. Where it is below what is reserved, who comes first is admitted.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
     /// Whether there is room for a series, which is taken then.
     fn take_room(&mut self, most: u64, series: &Series) -> Room {
         if self.hour.published.contains(series) {

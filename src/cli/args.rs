@@ -55,10 +55,31 @@ pub enum Format {
     Human,
     /// For programs
     Json,
+    /// A comment for GitHub; for `plan`, `apply` and `drift`
+    Markdown,
+    /// Annotations and a log for GitHub Actions; for `check`, `plan`, `apply` and `drift`
+    Github,
+    /// SARIF 2.1.0, for code scanning; for `check`
+    Sarif,
     /// Graphviz; for `graph`
     Dot,
     /// Mermaid; for `graph`
     Mermaid,
+}
+
+impl Format {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Github => "github",
+            Self::Sarif => "sarif",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
+        }
+    }
 }
 
 /// Whether colours are used.
@@ -136,6 +157,31 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         faults: Option<PathBuf>,
     },
+}
+
+impl Command {
+    /// The command's name, and how its result can be written besides for people. The only place that says so.
+    pub fn formats(&self) -> (&'static str, &'static [Format]) {
+        match self {
+            Self::Init { .. } => ("init", &[]),
+            Self::Check => ("check", &[Format::Json, Format::Github, Format::Sarif]),
+            // What it prints is JSON in any case.
+            Self::Schema { .. } => ("schema", &[Format::Json]),
+            Self::Catalog { .. } => ("catalog", &[Format::Json]),
+            Self::Plan(_) => ("plan", &[Format::Json, Format::Markdown, Format::Github]),
+            Self::Apply(_) => ("apply", &[Format::Json, Format::Markdown, Format::Github]),
+            Self::Drift(_) => ("drift", &[Format::Json, Format::Markdown, Format::Github]),
+            Self::Comment(_) => ("comment", &[Format::Json]),
+            Self::Explain { .. } => ("explain", &[Format::Json]),
+            Self::Graph => ("graph", &[Format::Json, Format::Dot, Format::Mermaid]),
+            Self::Rules => ("rules", &[Format::Json]),
+            #[cfg(unix)]
+            Self::Aggregate(_) => ("aggregate", &[]),
+            Self::State { .. } => ("state", &[Format::Json]),
+            Self::Sandbox { .. } => ("sandbox", &[]),
+            Self::Serve(_) => ("serve", &[]),
+        }
+    }
 }
 
 /// Where Redis is. There may be a password in it, so it cannot be printed.

@@ -23,7 +23,10 @@ pub fn github(arguments: &GitHubArguments, output: &Output) -> Result<(Client, u
         return Err(Failure::Usage(message.to_owned()));
     };
     let repository: Repository = repository.parse().map_err(|error| usage("--repository", &error))?;
-    let api = ApiUrl::new(&arguments.github_url).map_err(|error| usage("--github-url", &error))?;
+    let api = match arguments.github_url.as_str() {
+        "" => ApiUrl::default(),
+        url => ApiUrl::new(url).map_err(|error| usage("--github-url", &error))?,
+    };
     let run = given(&arguments.run).map(|run| run.parse()).transpose();
     let run: u64 = run.map_err(|error| usage("--run", &error))?.unwrap_or_default();
     let token = std::env::var("GITHUB_TOKEN").unwrap_or_default();

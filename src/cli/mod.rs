@@ -5,6 +5,7 @@ mod commands;
 mod connect;
 mod output;
 mod progress;
+mod runner;
 
 use std::ffi::OsString;
 

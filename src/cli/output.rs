@@ -7,16 +7,22 @@ use serde_json::json;
 
 use super::args::{Color, Format, Global};
 use super::commands::CommandError;
+use super::runner::Runner;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::ops::Failure;
+use crate::project::CONFIG_FILE;
+use crate::render::github::{self, Annotation};
+use crate::render::markdown::{self, Comment, Context};
 use crate::render::{self, Page};
-use crate::text::clean;
+use crate::text::{clean, without_commands};
 
 /// Where results and notices go.
 pub struct Output {
     /// What the reader's terminal shows.
     pub page: Page,
-    /// Whether the result is for a program.
+    /// How the result is written.
+    pub format: Format,
+    /// Whether that is JSON.
     pub json: bool,
     /// Whether progress and notices are left out.
     pub quiet: bool,
@@ -24,6 +30,7 @@ pub struct Output {
     pub interactive: bool,
     /// Whether nobody reads the result any more.
     closed: bool,
+    runner: Runner,
 }
 
 impl Output {
@@ -39,15 +46,43 @@ impl Output {
         let page = Page { width, color, unicode: locale_is_unicode(), verbose: global.verbose > 0 };
         Self {
             page,
+            format: global.format,
             json: global.format == Format::Json,
             quiet: global.quiet,
             interactive: io::stderr().is_terminal() && !global.quiet,
             closed: false,
+            runner: Runner::new(global),
         }
     }
 
-    /// Writes a part of the result.
+    /// Writes a part of the result. Where the runner of GitHub Actions reads it, nothing in it acts there.
     pub fn result(&mut self, text: &str) {
+        if self.runner.reads {
+            self.write(&without_commands(text));
+        } else {
+            self.write(text);
+        }
+    }
+
+    /// Tells the runner of GitHub Actions what stands at which line.
+    pub fn annotate(&mut self, annotations: &[Annotation]) {
+        self.write(&github::commands(annotations));
+    }
+
+    /// The project's path from the repository's root.
+    pub fn prefix(&self) -> &str {
+        &self.runner.prefix
+    }
+
+    /// Adds a text to the job's summary, if it has one.
+    pub fn summarise(&self, context: &Context, comment: impl FnOnce(&Context) -> Comment) {
+        let body = |left| comment(&Context { limit: Some(left), ..context.clone() }).body;
+        if let Err(reason) = self.runner.summarise(body) {
+            self.notice(&reason);
+        }
+    }
+
+    fn write(&mut self, text: &str) {
         if self.closed {
             return;
         }
@@ -65,7 +100,9 @@ impl Output {
     /// Writes the result as JSON.
     pub fn json(&mut self, value: &impl Serialize) {
         let text = json_text(value);
-        self.result(&text);
+        // `##[` can only stand in a text, where JSON knows another way to write it.
+        let text = if self.runner.reads { text.replace("##[", "##\\u005b") } else { text };
+        self.write(&text);
     }
 
     /// A line that tells what is going on.
@@ -75,19 +112,19 @@ impl Output {
 
     /// Tells what is going on from other threads too.
     pub fn speaker(&self) -> Speaker {
-        Speaker { quiet: self.quiet }
+        Speaker { quiet: self.quiet, runner_reads: self.runner.reads }
     }
 
     /// A diagnostic without a snippet: an error always, a warning unless it is to be quiet.
     pub fn told(&self, severity: &str, code: &str, text: &str) {
         if severity == "error" || !self.quiet {
-            stderr(&format!("{severity}[{code}]: {}\n", clean(text)));
+            self.speaker().write(&format!("{severity}[{code}]: {}\n", clean(text)));
         }
     }
 
     /// An error that no file is to blame for.
     pub fn error(&self, text: &str) {
-        stderr(&format!("error: {}\n", clean(text)));
+        self.speaker().write(&format!("error: {}\n", clean(text)));
     }
 
     /// Diagnostics, to stderr.
@@ -95,10 +132,10 @@ impl Output {
         let page = Page { color: self.page.color && io::stderr().is_terminal(), ..self.page };
         let shown: Vec<Diagnostic> =
             diagnostics.iter().filter(|d| !self.quiet || d.severity() == Severity::Error).cloned().collect();
-        stderr(&render::diagnostics(&shown, sources, &page));
+        self.speaker().write(&render::diagnostics(&shown, sources, &page));
         let errors = shown.iter().filter(|d| d.severity() == Severity::Error).count();
         if errors > 0 {
-            stderr(&format!("{}; nothing was planned\n", render::count(errors, "error")));
+            self.speaker().write(&format!("{}; nothing was planned\n", render::count(errors, "error")));
         }
     }
 
@@ -114,9 +151,42 @@ impl Output {
             self.json(&json!({"format_version": 1, "diagnostics": diagnostics}));
             return;
         }
+        self.failure_for_github(&error.failure, sources);
         match &error.failure {
             Failure::Diagnostics(diagnostics) => self.diagnostics(diagnostics, sources),
             other => self.error(&other.to_string()),
+        }
+    }
+
+    /// The same in the formats of GitHub; what is wrong with the command line is for whoever wrote it.
+    fn failure_for_github(&mut self, failure: &Failure, sources: &Sources) {
+        if matches!(failure, Failure::Usage(_)) {
+            return;
+        }
+        let context = Context::default();
+        let found = if let Failure::Diagnostics(found) = failure { Some(found.as_slice()) } else { None };
+        let comment = |context: &Context| match found {
+            Some(found) => markdown::diagnostics(found, sources, context),
+            None => markdown::failure(&failure.to_string(), context),
+        };
+        match self.format {
+            Format::Markdown => self.result(&comment(&context).body),
+            Format::Github => {
+                let annotations = match found {
+                    Some(found) => github::of_diagnostics(found, sources, &self.runner.prefix),
+                    None => vec![github::error(&failure.to_string())],
+                };
+                self.annotate(&annotations);
+                self.summarise(&context, comment);
+            }
+            Format::Sarif => {
+                let document = match found {
+                    Some(found) => render::sarif(found, sources, &self.runner.prefix, CONFIG_FILE),
+                    None => render::sarif_failure(&failure.to_string()),
+                };
+                self.json(&document);
+            }
+            Format::Human | Format::Json | Format::Dot | Format::Mermaid => {}
         }
     }
 }
@@ -125,14 +195,22 @@ impl Output {
 #[derive(Debug, Clone, Copy)]
 pub struct Speaker {
     quiet: bool,
+    runner_reads: bool,
 }
 
 impl Speaker {
     /// A line that tells what is going on.
     pub fn notice(self, text: &str) {
         if !self.quiet {
-            stderr(&format!("{}\n", clean(text)));
+            self.write(&format!("{}\n", clean(text)));
         }
+    }
+
+    /// Text for stderr. Where the runner of GitHub Actions reads it, nothing in it acts there.
+    pub fn write(self, text: &str) {
+        let text = if self.runner_reads { without_commands(text) } else { text.into() };
+        // There is nowhere left to say that stderr is closed.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
@@ -140,11 +218,6 @@ impl Speaker {
 pub fn json_text(value: &impl Serialize) -> String {
     // Everything that is written so is made of texts, numbers and lists with texts as keys: it always serialises.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
-}
-
-fn stderr(text: &str) {
-    // There is nowhere left to say that stderr is closed.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn set(name: &str) -> bool {

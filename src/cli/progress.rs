@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::Output;
+use super::output::{Output, Speaker};
 use crate::plan::{Change, Outcome};
 use crate::render::{self, Page};
 
@@ -14,6 +14,7 @@ pub struct Progress {
     page: Page,
     interactive: bool,
     quiet: bool,
+    speaker: Speaker,
 }
 
 impl Progress {
@@ -27,7 +28,13 @@ impl Progress {
         ) {
             bar.set_style(style.progress_chars("━╸ "));
         }
-        Self { bar, page: output.page, interactive: output.interactive, quiet: output.quiet }
+        Self {
+            bar,
+            page: output.page,
+            interactive: output.interactive,
+            quiet: output.quiet,
+            speaker: output.speaker(),
+        }
     }
 
     /// A change ended.
@@ -38,7 +45,7 @@ impl Progress {
             self.bar.println(line);
             self.bar.inc(1);
         } else if !self.quiet || failed {
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes());
+            self.speaker.write(&format!("{line}\n"));
         }
     }
 

@@ -82,7 +82,7 @@ impl Shared {
     pub fn pulse(&self) -> Pulse {
         let now = self.clock.now().elapsed.as_millis() as u64;
         let silent_for = Duration::from_millis(now.saturating_sub(self.alive.load(Ordering::Relaxed)));
-        Pulse { silent_for, pane: PULSE, trouble: None }
+        Pulse { silent_for, pane: PULSE }
     }
 }
 
@@ -157,7 +157,10 @@ impl Publishing {
     /// Counts by these rules from now on. What others have counted is published when their pane ends.
     pub fn take_rules(&mut self, rules: Rules) {
         let (limit, extra) = match &mut self.together {
-            Some(together) => (together.take_rules(&rules.rules, rules.limit), together.own_tags()),
+            Some(together) => {
+                together.take_rules(&rules.rules, rules.limit);
+                (together.part(self.shared.clock.now().unix.as_secs()), together.own_tags())
+            }
             None => (rules.limit, Vec::new()),
         };
         let of_rules = rules.rules.iter().flat_map(|rule| reserved(rule, &extra));
@@ -199,6 +202,9 @@ impl Publishing {
         if has_ended {
             let Shared { clock, traffic, causes, .. } = &self.shared;
             let unix = clock.now().unix.as_secs();
+            if let Some(together) = &mut self.together {
+                self.ledger.set_limit(together.part(unix));
+            }
             // Panes that are merged are published a while after others have ended.
             let lag = std::mem::take(&mut self.lag);
             let own = self.own.lines(unix, &mut self.ledger, traffic, causes, lag);

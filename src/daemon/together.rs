@@ -1,5 +1,6 @@
 //! Publishing as one of several instances: panes are merged through Redis, and one instance publishes each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,12 @@ pub(super) struct Together {
     fleet: Fleet,
     place: Place,
     causes: Arc<Causes>,
-    /// What the merged series may take of the budget, and those that always have their place.
-    limit: u64,
+    /// The most distinct series of all instances in a clock hour, and what each is to have of it for itself.
+    budget: u64,
+    wanted_part: u64,
+    /// What each has for itself, by hour: it stays what it is until the hour's end.
+    parts: BTreeMap<u64, u64>,
+    /// The merged series that always have their place.
     reserved: Vec<Series>,
     pending: Vec<Pending>,
     /// After a failure, Redis is not asked again before.
@@ -78,8 +83,19 @@ const REST: Duration = Duration::from_secs(2);
 
 impl Together {
     pub fn new(fleet: Fleet, place: Place, causes: Arc<Causes>) -> Self {
-        let (pending, reserved) = (Vec::new(), Vec::new());
-        Self { fleet, place, causes, limit: 0, reserved, pending, retry_at: None, has_gaps: false, seen: 0 }
+        Self {
+            fleet,
+            place,
+            causes,
+            budget: 0,
+            wanted_part: 0,
+            parts: BTreeMap::new(),
+            reserved: Vec::new(),
+            pending: Vec::new(),
+            retry_at: None,
+            has_gaps: false,
+            seen: 0,
+        }
     }
 
     /// The tags of what this instance publishes alone.
@@ -87,12 +103,39 @@ impl Together {
         vec!["merged:false".to_owned(), format!("instance:{}", self.place.instance)]
     }
 
-    /// Divides the budget: first what all instances publish together, then an equal part for each alone.
-    pub fn take_rules(&mut self, rules: &[Rule], limit: u64) -> u64 {
+    /// Divides the budget of the hours to come: first what all instances publish together, then equal parts of half of
+    /// the rest for what each publishes alone. The other half is for rules that are added in mid-hour.
+    pub fn take_rules(&mut self, rules: &[Rule], budget: u64) {
         let of_rules: u64 = rules.iter().map(|rule| rule.series_per_hour).sum();
-        self.limit = of_rules.min(limit);
+        self.budget = budget;
+        self.wanted_part = budget.saturating_sub(of_rules) / 2 / self.instances();
         self.reserved = rules.iter().flat_map(|rule| reserved(rule, &[])).collect();
-        limit.saturating_sub(of_rules) / u64::from(self.place.instances.max(1))
+    }
+
+    /// What this instance may publish alone in the clock hour of `unix`. All instances divide an hour alike, as the first
+    /// of them that asks Redis, and other rules change that from the next hour on: what was spent by one division would
+    /// exceed the budget of another.
+    pub fn part(&mut self, unix: u64) -> u64 {
+        const HOURS: usize = 3;
+        let (hour, wanted) = (unix / 3600, self.wanted_part);
+        if let Some(part) = self.parts.get(&hour) {
+            return *part;
+        }
+        let part = self.ask(|fleet| fleet.part(hour, wanted)).unwrap_or(wanted);
+        self.parts.insert(hour, part);
+        while self.parts.len() > HOURS {
+            self.parts.pop_first();
+        }
+        part
+    }
+
+    /// What all instances may publish together in that hour.
+    fn merged_limit(&mut self, unix: u64) -> u64 {
+        self.budget.saturating_sub(self.part(unix).saturating_mul(self.instances()))
+    }
+
+    fn instances(&self) -> u64 {
+        u64::from(self.place.instances.max(1))
     }
 
     /// Merges the newest pane of a rule. Where Redis is away, this instance's own is given to be published instead.
@@ -184,7 +227,8 @@ impl Together {
 
     fn published(&mut self, one: &Pending, mut told: Announcements, ledger: &mut Ledger) -> Option<Outcome> {
         let window = self.window(one)?;
-        let mut admission = self.fleet.admission(self.limit, &self.reserved);
+        let limit = self.merged_limit(window.panes().last()?.ended_at);
+        let mut admission = self.fleet.admission(limit, &self.reserved);
         let publication = Publication::of(&one.rule, &window, &[], Some(&mut told), &mut admission)?;
         ledger.add_refused(admission.refused());
         if let Some(error) = admission.take_error() {
@@ -197,7 +241,8 @@ impl Together {
         })
     }
 
-    fn alone(&self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
+    fn alone(&mut self, rule: &Arc<Rule>, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
+        ledger.set_limit(self.part(board.newest(rule)?.ended_at));
         let publication = board.publication(rule, &self.own_tags(), ledger)?;
         Some(Outcome { publication, is_unmerged: true, turn: None })
     }
@@ -229,4 +274,67 @@ impl Together {
 pub fn host_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     name.unwrap_or_else(|| "unnamed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::Per;
+    use crate::fleet::FleetOptions;
+
+    const BUDGET: u64 = 100;
+    const INSTANCES: u64 = 4;
+
+    fn without_redis() -> Together {
+        let options = FleetOptions::new("redis+unix:///nowhere/redis.sock", "test", "a", INSTANCES as u32);
+        let place =
+            Place { instance: "a".to_owned(), instances: INSTANCES as u32, grace: Duration::from_secs(5) };
+        Together::new(Fleet::new(options).unwrap(), place, Arc::default())
+    }
+
+    fn rule(series_per_hour: u64) -> Rule {
+        Rule {
+            address: "n.E.id/aggregate_metric".parse().unwrap(),
+            record: "n.E".into(),
+            field: "id".into(),
+            metric: "e.id".into(),
+            per: Per::Hour,
+            window_seconds: 300,
+            pane_seconds: 30,
+            top: 3,
+            ids_per_hour: 5,
+            capacity: 10,
+            tags: Vec::new(),
+            threshold: None,
+            series_per_hour,
+        }
+    }
+
+    #[test]
+    fn other_rules_divide_the_next_hour_and_not_the_present_one() {
+        let mut together = without_redis();
+        let (present, next) = (3600 * 500_000, 3600 * 500_001);
+        together.take_rules(&[rule(20)], BUDGET);
+        assert_eq!((together.part(present), together.merged_limit(present)), (10, 60));
+        together.take_rules(&[rule(60)], BUDGET);
+        assert_eq!(
+            (together.part(present + 3599), together.merged_limit(present)),
+            (10, 60),
+            "room for both"
+        );
+        assert_eq!((together.part(next), together.merged_limit(next)), (5, 80));
+        assert_eq!(together.part(present), 10, "a pane that is late");
+    }
+
+    #[test]
+    fn no_rules_and_no_budget_exceed_it() {
+        for (series, budget) in [(0, 0), (0, 3), (200, BUDGET), (99, BUDGET), (BUDGET, BUDGET), (1, u64::MAX)]
+        {
+            let mut together = without_redis();
+            together.take_rules(&[rule(series)], budget);
+            let (part, merged) = (together.part(0), together.merged_limit(0));
+            assert!(part.checked_mul(INSTANCES).unwrap().checked_add(merged).unwrap() <= budget);
+            assert!(merged >= series.min(budget), "what all publish comes first");
+        }
+    }
 }

@@ -6,9 +6,9 @@ use redis::RedisResult;
 
 use crate::aggregate::{Admission, Series};
 
-use super::Fleet;
 use super::error::FleetError;
-use super::link::{ADMIT, Deadline, SPEND};
+use super::link::{ADMIT, Deadline, PART, SPEND};
+use super::{Fleet, number};
 
 /// How many hours are remembered in this process.
 const HOURS: usize = 3;
@@ -168,15 +168,15 @@ impl Fleet {
         FleetAdmission::new(self, limit, reserved)
     }
 
-    /// Notes series that were published in the hour of `unix` without asking: before this process began, or while
-    /// Redis was away. They are told when it is connected next, and counted.
-    pub fn remember(&mut self, unix: u64, series: impl IntoIterator<Item = Series>) {
-        for series in series {
-            if !self.spent.contains(unix / 3600, &series) {
-                self.spent.insert(unix / 3600, series, false);
-                self.untold = true;
-            }
-        }
+    /// What each instance may publish alone in a clock hour, counted from 1970: as many series as the first of them said
+    /// that asked. `wanted` is what this one would say.
+    ///
+    /// # Errors
+    ///
+    /// When Redis is away, or refuses.
+    pub fn part(&mut self, hour: u64, wanted: u64) -> Result<u64, FleetError> {
+        let key = self.key(&format!("part:{hour}"));
+        self.call(self.deadline(), &PART, &[key], &[number(wanted), number(HOUR_LIVES)])
     }
 
     /// Tells Redis what is known to be published.

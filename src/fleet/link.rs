@@ -33,6 +33,7 @@ scripts! {
     CLAIM "scripts/claim.lua"
     FINISH "scripts/finish.lua"
     ADMIT "scripts/admit.lua"
+    PART "scripts/part.lua"
     SPEND "scripts/spend.lua"
 }
 

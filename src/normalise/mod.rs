@@ -217,6 +217,18 @@ pub fn rev(document: &Document) -> Rev {
     Rev(hex)
 }
 
+/// Sixteen hex digits that are the same for the same texts.
+pub fn fingerprint(texts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update(text.as_bytes());
+        hasher.update([0]);
+    }
+    let mut hex = hex(&hasher.finalize());
+    hex.truncate(16);
+    hex
+}
+
 /// `live` without the fields that nobody can have applied: those that Datadog adds by itself.
 pub fn applicable(live: &Document) -> Document {
     let ours = |path: &str| {

@@ -109,11 +109,7 @@ impl Loader for Tree {
         }
         if let Self::Directory(root) = self {
             // A link could lead out of the project, and an error message would show what it leads to.
-            let inside = || {
-                let path = root.join(path).canonicalize().ok()?;
-                Some(path.starts_with(root.canonicalize().ok()?))
-            };
-            match inside() {
+            match is_inside(root, &root.join(path)) {
                 Some(false) => return Err(LoadError::Other("it is a link out of the project".to_owned())),
                 Some(true) => {}
                 None => return Err(LoadError::NotFound),
@@ -126,12 +122,21 @@ impl Loader for Tree {
     }
 }
 
+/// Whether a path leads to somewhere below `root`, links followed; nothing if there is no such file.
+fn is_inside(root: &Path, path: &Path) -> Option<bool> {
+    Some(path.canonicalize().ok()?.starts_with(root.canonicalize().ok()?))
+}
+
 /// The files below the directory `start` of `root` that match.
 fn walk(root: &Path, start: &str, set: &GlobSet) -> Result<Vec<String>, TreeError> {
     let directory = root.join(start);
     let mut found = Vec::new();
     if !directory.exists() {
         return Ok(found);
+    }
+    // The directory itself may be a link, and an error message would show what is behind it.
+    if is_inside(root, &directory) == Some(false) {
+        return Err(TreeError::NotAFile(start.to_owned()));
     }
     let walk = ignore::WalkBuilder::new(&directory).standard_filters(false).hidden(true).build();
     for entry in walk {
@@ -218,6 +223,23 @@ mod tests {
         std::os::unix::fs::symlink("a.txt", directory.path().join("b.avdl")).unwrap();
         let found = Tree::Directory(directory.path().to_owned()).matching(&["*.avdl".to_owned()]);
         assert!(matches!(found, Err(TreeError::NotAFile(path)) if path == "b.avdl"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_directory_that_is_a_link_out_of_the_project_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("outside")).unwrap();
+        fs::create_dir_all(directory.path().join("project/real")).unwrap();
+        let root = directory.path().join("project");
+        for path in ["../outside/a.avdl", "real/b.avdl"] {
+            fs::write(root.join(path), "").unwrap();
+        }
+        std::os::unix::fs::symlink("../outside", root.join("schemas")).unwrap();
+        std::os::unix::fs::symlink("real", root.join("also")).unwrap();
+        let found = |pattern: &str| Tree::Directory(root.clone()).matching(&[pattern.to_owned()]);
+        assert!(matches!(found("schemas/*.avdl"), Err(TreeError::NotAFile(path)) if path == "schemas"));
+        assert_eq!(found("also/*.avdl").unwrap(), ["also/b.avdl"]);
     }
 
     #[test]

@@ -5,11 +5,13 @@ mod changes;
 mod diagnostics;
 mod drift;
 mod fields;
+pub mod github;
 mod graph;
 mod manual;
 pub mod markdown;
 mod page;
 mod plan;
+mod sarif;
 
 pub use apply::{apply_json, apply_summary, journal_line};
 pub use diagnostics::{diagnostics, diagnostics_json};
@@ -18,3 +20,4 @@ pub use graph::{dot, graph_json, mermaid};
 pub use manual::annotations;
 pub use page::{Page, Style};
 pub use plan::{Header, count, plan, plan_summary};
+pub use sarif::{sarif, sarif_failure};

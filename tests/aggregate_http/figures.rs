@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bellwether::daemon::http::Pulse;
-
 use crate::client::get;
 use crate::site::{Daemon, GUID, HEBREW, NUMBER, QUOTES, SCRIPT, UNSEEN, accents, hostile, long};
 
@@ -69,9 +67,6 @@ async fn health_fails_when_publishing_does() {
     assert_eq!(reply.json()["reason"], reason);
     assert_eq!(get(daemon.address, "/api/top").await.json()["health"]["reason"], reason);
     assert!(get(daemon.address, "/metrics").await.body.contains("\nbellwether_aggregate_healthy 0\n"));
-
-    *daemon.pulse.lock().unwrap() = Pulse { trouble: Some("no socket".to_owned()), ..Pulse::default() };
-    assert_eq!(get(daemon.address, "/health").await.json()["reason"], "no socket");
 }
 
 /// A sample of the text format: its name, its labels, its value.

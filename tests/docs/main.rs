@@ -15,6 +15,7 @@ mod plan_format;
 mod project;
 mod sandbox;
 mod serve;
+mod workflows;
 
 use std::fs;
 use std::path::PathBuf;

@@ -145,10 +145,6 @@ fn an_hour_that_redis_has_lost_is_not_spent_again() {
     // Without that the connection was closed.
     server.flush();
     assert_eq!(admit(&mut fleet, 2, &[], 9, &[series("a", 3)]), [false]);
-    // And what was published before this process began.
-    let mut restarted = server.fleet("a");
-    restarted.remember(END, [series("before", 1), series("before", 2)]);
-    assert_eq!(admit(&mut restarted, 4, &[], 9, &[series("a", 1), series("a", 3)]), [true, false]);
 }
 
 #[test]
@@ -164,4 +160,17 @@ fn a_redis_that_knows_nothing_is_given_time_to_be_told() {
     // Another one, with less patience.
     assert_eq!(admit(&mut server.fleet("b"), 9, &reserved, 9, &[series("a", 1)]), [true]);
     assert_eq!(admit(&mut fleet, 9, &reserved, 9, &[series("a", 1)]), [true], "which makes it known");
+}
+
+#[test]
+fn the_first_that_asks_divides_an_hour_for_all() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (mut one, mut other) = (server.fleet("a"), server.fleet("b"));
+    assert_eq!(one.part(7, 50).unwrap(), 50);
+    // It was started with other rules.
+    assert_eq!(other.part(7, 20).unwrap(), 50);
+    assert_eq!((other.part(8, 20).unwrap(), one.part(8, 50).unwrap()), (20, 20));
 }

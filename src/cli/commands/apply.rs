@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::super::args::{ApplyArguments, Global};
+use super::super::args::{ApplyArguments, Format, Global};
 use super::super::output::Output;
 use super::super::progress::Progress;
 use super::plan::show;
@@ -19,7 +19,8 @@ use crate::ops::{
     is_for_datadog, matches_something, recover,
 };
 use crate::plan::{Options, Plan};
-use crate::render;
+use crate::render::markdown::{self, Context};
+use crate::render::{self, github};
 use crate::stop::{Level, Stop};
 use crate::store::Store;
 
@@ -73,12 +74,14 @@ async fn run_on(
     };
     let (planned, header) = session.plan(connection, &state, options, output).await?;
     matches_something(&planned, &options)?;
+    let context = session.context(&header);
+    let is_saved = saved.is_some();
     let deletes = saved.as_ref().unwrap_or(&planned.plan).monitor_deletes();
     let plan = match saved {
         None => {
             // A program is given one document: the outcome.
-            if !output.json {
-                show(&planned.plan, &header, false, output);
+            if !matches!(output.format, Format::Json | Format::Markdown) {
+                show(&planned.plan, &header, &context, false, output);
             }
             planned.plan.clone()
         }
@@ -92,9 +95,15 @@ async fn run_on(
     };
     recover(&session.project, &planned.compiled, &planned.refreshed, &state, Timestamp::now())?;
     if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
+        if is_saved && output.format == Format::Github {
+            let errors = github::of_plan(&plan, output.prefix());
+            output.annotate(&errors);
+        }
+        not_applied(&plan, &context, output);
         return Ok(exit);
     }
     if plan.changes.is_empty() {
+        not_applied(&plan, &context, output);
         let cut_off = planned.refreshed.journal.as_ref().is_some_and(|journal| !journal.is_complete());
         if cut_off && planned.plan.changes.is_empty() && pattern.is_none() {
             // What the last apply left open has turned out to be done.
@@ -108,7 +117,7 @@ async fn run_on(
         return Ok(Exit::Done);
     }
     if !asks {
-        return write(session, connection, &state, options, planned, &plan, output).await;
+        return write(session, connection, &state, options, planned, &plan, &context, output).await;
     }
     // While the question stood there, somebody may have edited a monitor, or made what a guard is about.
     let (planned, _) = session.plan(connection, &state, options, output).await?;
@@ -116,7 +125,14 @@ async fn run_on(
     if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
         return Ok(exit);
     }
-    write(session, connection, &state, options, planned, &plan, output).await
+    write(session, connection, &state, options, planned, &plan, &context, output).await
+}
+
+/// The one document of a run that wrote nothing: the plan, with what is in its way.
+fn not_applied(plan: &Plan, context: &Context, output: &mut Output) {
+    if output.format == Format::Markdown {
+        output.result(&markdown::plan(plan, context).body);
+    }
 }
 
 /// The exit code of a plan that must not be applied.
@@ -180,6 +196,7 @@ fn ask(question: &str) -> Result<String, Failure> {
     Ok(answer.trim().to_owned())
 }
 
+#[allow(clippy::too_many_arguments, reason = "one caller's values, each used once")]
 async fn write(
     session: &Session,
     connection: &Connection,
@@ -187,6 +204,7 @@ async fn write(
     options: Options<'_>,
     planned: Planned,
     plan: &Plan,
+    context: &Context,
     output: &mut Output,
 ) -> Result<Exit, CommandError> {
     let signal = watch_signals(&connection.stop);
@@ -222,12 +240,25 @@ async fn write(
     for found in applied.warnings() {
         output.told(&found.severity, &found.code, &found.message);
     }
-    let text = render::apply_summary(&applied.report, left, started.elapsed());
-    if output.json {
-        output.notice(text.trim_end());
-        output.json(&render::apply_json(&applied.report, left));
-    } else {
-        output.result(&text);
+    let elapsed = started.elapsed();
+    let text = render::apply_summary(&applied.report, left, elapsed);
+    let comment =
+        |context: &Context| markdown::applied(&session.name, &applied.report, left, elapsed, context);
+    match output.format {
+        Format::Json => {
+            output.notice(text.trim_end());
+            output.json(&render::apply_json(&applied.report, left));
+        }
+        Format::Markdown => {
+            output.notice(text.trim_end());
+            output.result(&comment(context).body);
+        }
+        Format::Github => {
+            output.annotate(&github::of_report(&applied.report, plan, output.prefix()));
+            output.summarise(context, comment);
+            output.result(&text);
+        }
+        _ => output.result(&text),
     }
     Ok(exit(&applied, signal.load(Ordering::Relaxed)))
 }

@@ -2,15 +2,17 @@
 
 use serde_json::json;
 
-use super::super::args::Global;
+use super::super::args::{Format, Global};
 use super::super::output::Output;
 use super::Outcome;
 use super::session::Session;
 use crate::aggregate::series_per_hour;
 use crate::compile::ResourceKind;
+use crate::diag::{Code, Diagnostic};
 use crate::ops::Exit;
 use crate::plan::judge_budget;
-use crate::render::{self, count};
+use crate::project::CONFIG_FILE;
+use crate::render::{self, count, github};
 
 pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
@@ -31,7 +33,19 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
             "blocked": blocked,
             "diagnostics": render::diagnostics_json(&compiled.warnings, &session.project.sources),
         }));
+    } else if output.format == Format::Sarif {
+        let over = blocked.iter().map(|guard| {
+            Diagnostic::new(Code::Budget, guard.message.as_str()).with_help(guard.help.as_str())
+        });
+        let found: Vec<Diagnostic> = compiled.warnings.iter().cloned().chain(over).collect();
+        output.json(&render::sarif(&found, &session.project.sources, output.prefix(), CONFIG_FILE));
     } else {
+        if output.format == Format::Github {
+            let mut told =
+                github::of_diagnostics(&compiled.warnings, &session.project.sources, output.prefix());
+            told.extend(blocked.iter().map(|guard| github::blocked(guard, None)));
+            output.annotate(&told);
+        }
         output.diagnostics(&compiled.warnings, &session.project.sources);
         for guard in &blocked {
             output.error(&format!("{}; {}", guard.message, guard.help));

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::super::args::{DriftArguments, Global};
+use super::super::args::{DriftArguments, Format, Global};
 use super::super::connect::github;
 use super::super::output::Output;
 use super::session::{Session, header};
 use super::{Outcome, drift_issue};
 use crate::ops::{Exit, Failure, PlanRequest, drift};
 use crate::plan::Options;
-use crate::render;
+use crate::render::{self, markdown};
 
 pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Output) -> Outcome {
     // A mistake there must not wait until Datadog is read.
@@ -38,9 +38,17 @@ pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Outpu
     connection.close().await?;
     let drifted = result?;
     let header = header(&session.project, &drifted.planned, &target);
+    let context = session.context(&header);
+    let comment = |context: &markdown::Context| markdown::drift(&drifted.plan, drifted.pending, context);
     if output.json {
         output.json(&drifted.plan);
+    } else if output.format == Format::Markdown {
+        output.result(&comment(&context).body);
     } else {
+        if output.format == Format::Github {
+            output.annotate(&render::github::of_drift(&drifted.plan, output.prefix()));
+            output.summarise(&context, comment);
+        }
         output.result(&render::drift(&drifted.plan, &header, &output.page));
         if drifted.pending > 0 {
             let changes = render::count(drifted.pending, "change");

@@ -14,7 +14,7 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
         Format::Json => output.json(&render::graph_json(&compiled.graph, &session.project.sources)),
         Format::Mermaid => output.result(&render::mermaid(&compiled.graph)),
         Format::Dot => output.result(&render::dot(&compiled.graph)),
-        Format::Human => {
+        _ => {
             let mut text = String::new();
             for node in compiled.graph.in_order() {
                 text.push_str(&format!("{}\n", node.address));

@@ -42,13 +42,21 @@ impl<E: Into<Failure>> From<E> for CommandError {
 /// What a command gives.
 pub type Outcome = Result<Exit, CommandError>;
 
+/// Whether the command can write its result so.
+fn has_format(command: &Command, format: Format) -> Result<(), Failure> {
+    let (name, others) = command.formats();
+    if format == Format::Human || others.contains(&format) {
+        return Ok(());
+    }
+    let words: Vec<&str> =
+        std::iter::once(Format::Human).chain(others.iter().copied()).map(Format::word).collect();
+    Err(Failure::Usage(format!("`{name}` has no --format {}; it has {}", format.word(), words.join(", "))))
+}
+
 /// Runs a command.
 pub async fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let global = &arguments.global;
-    if matches!(global.format, Format::Dot | Format::Mermaid) && !matches!(arguments.command, Command::Graph)
-    {
-        return Err(Failure::Usage("--format dot and --format mermaid are for `graph`".to_owned()).into());
-    }
+    has_format(&arguments.command, global.format)?;
     match &arguments.command {
         Command::Init { target } => init::run(target.as_deref().unwrap_or(&global.directory), output),
         Command::Check => check::run(global, output),

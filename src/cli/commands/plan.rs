@@ -4,14 +4,15 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::super::args::{Global, PlanArguments};
+use super::super::args::{Format, Global, PlanArguments};
 use super::super::output::{Output, json_text};
 use super::against::against;
 use super::session::{Session, header};
 use super::{CommandError, Outcome};
 use crate::ops::{Addresses, Exit, Failure, PlanRequest, Planned, matches_something, plan};
 use crate::plan::{Options, Plan};
-use crate::render::{self, Header};
+use crate::render::markdown::{self, Context};
+use crate::render::{self, Header, github};
 
 pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
@@ -40,7 +41,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
         header.saved = Some(path.display().to_string());
     }
     output.diagnostics(&planned.compiled.warnings, &session.project.sources);
-    show(&planned.plan, &header, arguments.summary, output);
+    show(&planned.plan, &header, &session.context(&header), arguments.summary, output);
     let exit = exit(&planned.plan, arguments.detailed_exitcode);
     // The process ends here: to give back hundreds of thousands of small allocations one by one would take time.
     std::mem::forget((session, planned));
@@ -48,10 +49,15 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
 }
 
 /// Writes the plan, and to stderr what Datadog says of it.
-pub fn show(plan: &Plan, header: &Header, summary: bool, output: &mut Output) {
-    if output.json {
-        output.json(plan);
-        return;
+pub fn show(plan: &Plan, header: &Header, context: &Context, summary: bool, output: &mut Output) {
+    match output.format {
+        Format::Json => return output.json(plan),
+        Format::Markdown => return output.result(&markdown::plan(plan, context).body),
+        Format::Github => {
+            output.annotate(&github::of_plan(plan, output.prefix()));
+            output.summarise(context, |context| markdown::plan(plan, context));
+        }
+        _ => {}
     }
     let text = if summary {
         render::plan_summary(plan, header, &output.page)

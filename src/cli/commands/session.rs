@@ -9,10 +9,11 @@ use super::super::args::Global;
 use super::super::connect::{credentials, options};
 use super::super::output::Output;
 use super::CommandError;
-use crate::config::Environment;
+use crate::config::{Environment, Target};
 use crate::ops::{Compiled, Connection, Failure, PlanRequest, Planned, compile, plan};
 use crate::plan::Options;
 use crate::project::Project;
+use crate::render::markdown::{self, Context};
 use crate::render::{Header, count};
 use crate::store::{Holder, Journal, Opening, Store};
 
@@ -90,6 +91,15 @@ impl Session {
             output.notice(&format!("Waiting for the state directory, {most} s at most: it is used by {who}"));
         };
         open(&Opening { command, timeout: self.lock_timeout, waits: &waits })
+    }
+
+    /// What Markdown says around a result.
+    pub fn context(&self, header: &Header) -> Context {
+        let site = self.environment().ok().and_then(|environment| match &environment.target {
+            Target::Site(site) => Some(site),
+            Target::Sandbox | Target::ApiUrl(_) => None,
+        });
+        Context { monitor_pages: site.map(|site| markdown::monitor_pages(site)), ..Context::from(header) }
     }
 
     /// Makes a plan against Datadog, and the heading that belongs to it.

@@ -88,8 +88,6 @@ pub struct Pulse {
     pub silent_for: Duration,
     /// How often one is due: the shortest pane of all rules.
     pub pane: Duration,
-    /// What keeps it from publishing; none while it publishes.
-    pub trouble: Option<String>,
 }
 
 impl Pulse {
@@ -100,9 +98,6 @@ impl Pulse {
 
     /// Why publishing does not work; none if it does.
     pub fn illness(&self) -> Option<String> {
-        if let Some(trouble) = &self.trouble {
-            return Some(trouble.clone());
-        }
         let patience = self.pane.saturating_mul(Self::PANES).saturating_add(Self::GRACE);
         (self.silent_for > patience).then(|| {
             let (silent, pane) = (self.silent_for.as_secs(), self.pane.as_secs());
@@ -117,18 +112,13 @@ mod tests {
 
     #[test]
     fn a_few_panes_of_silence_are_an_illness() {
-        let pulse = |silent, pane| Pulse {
-            silent_for: Duration::from_secs(silent),
-            pane: Duration::from_secs(pane),
-            trouble: None,
-        };
+        let pulse =
+            |silent, pane| Pulse { silent_for: Duration::from_secs(silent), pane: Duration::from_secs(pane) };
         assert_eq!(pulse(95, 30).illness(), None);
         assert_eq!(
             pulse(96, 30).illness().as_deref(),
             Some("nothing was published for 96 s, although a pane ends every 30 s")
         );
         assert_eq!(pulse(8, 1).illness(), None);
-        let troubled = Pulse { trouble: Some("the Agent is gone".to_owned()), ..pulse(0, 30) };
-        assert_eq!(troubled.illness().as_deref(), Some("the Agent is gone"));
     }
 }

@@ -63,6 +63,13 @@ pub struct Context {
     pub limit: Option<usize>,
 }
 
+/// Where the pages of a site's monitors are, for [`Context::monitor_pages`].
+pub fn monitor_pages(site: &str) -> String {
+    // Sites of two names have their pages below `app.`, the others below their own name.
+    let host = if site.matches('.').count() == 1 { format!("app.{site}") } else { site.to_owned() };
+    format!("https://{host}/monitors/")
+}
+
 impl From<&Header> for Context {
     fn from(header: &Header) -> Self {
         Self {
@@ -125,7 +132,7 @@ impl Context {
     }
 }
 
-/// The sum of texts in a table's cell or a line.
+/// `1 monitor`, `2 monitors`.
 fn plural(number: usize, noun: &str) -> String {
     super::count(number, noun)
 }
