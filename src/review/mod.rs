@@ -5,6 +5,6 @@ mod verdict;
 
 pub use command::{Command, Said, Unclear, Verb, is_name, parse};
 pub use verdict::{
-    Allowed, Check, CheckState, Facts, Missing, Pull, PullState, Review, ReviewState, Shown, judge,
+    Allowed, Check, CheckState, Facts, Missing, Named, Pull, PullState, Review, ReviewState, Shown, judge,
     judge_plan, subset,
 };

@@ -108,11 +108,14 @@ pub enum CheckState {
     Failed,
 }
 
+/// Changes, by what they do to which resource.
+pub type Named = Vec<(Action, Address)>;
+
 /// It may be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     /// What was shown and is not to be done any more.
-    pub fell_away: Vec<(Action, Address)>,
+    pub fell_away: Named,
 }
 
 /// Something that is missing.
@@ -156,7 +159,7 @@ pub enum Missing {
         pending: Vec<String>,
     },
     /// What would be done now is more or other than what was shown.
-    Other(Vec<(Action, Address)>),
+    Other(Named),
     /// A guard: what it says, and what to do.
     Guard {
         /// The guard's name.
@@ -231,7 +234,7 @@ pub fn judge_plan(plan: &Plan, missing: &mut Vec<Missing>) {
 /// # Errors
 ///
 /// What is more, or other.
-pub fn subset(shown: &Plan, fresh: &Plan) -> Result<Vec<(Action, Address)>, Vec<(Action, Address)>> {
+pub fn subset(shown: &Plan, fresh: &Plan) -> Result<Named, Named> {
     let name = |change: &Change| (change.action, change.address.clone());
     let same = |one: &Change, other: &Change| {
         (one.action, one.kind, one.id, &one.before, &one.after, &one.from)

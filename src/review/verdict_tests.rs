@@ -128,12 +128,12 @@ fn only_the_latest_review_of_the_head_by_another_writer_is_an_approval() {
     let rows: &[(&[Review], Result<(), Missing>)] = &[
         (&[review("jane", Approved)], Err(approvals(0, &[], &[]))),
         (&[review("JANE", Approved)], Err(approvals(0, &[], &[]))),
-        (&[older.clone()], Err(approvals(0, &["rita"], &[]))),
+        (std::slice::from_ref(&older), Err(approvals(0, &["rita"], &[]))),
         (&[reader], Err(approvals(0, &[], &["rolf"]))),
         (&[review("rita", Approved), review("rita", Dismissed)], Err(approvals(0, &[], &[]))),
         (&[review("rita", Approved), review("rita", Comment)], Ok(())),
         (&[review("rita", ChangesRequested), review("rita", Approved)], Ok(())),
-        (&[older, review("rita", Approved)], Ok(())),
+        (&[older.clone(), review("rita", Approved)], Ok(())),
         (
             &[review("rita", Approved), review("otto", ChangesRequested)],
             Err(Missing::ChangesRequested(vec!["otto".to_owned()])),

@@ -25,9 +25,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A repository, and an environment once it is known.
 type Lane = (Repository, Option<String>);
 
+/// The end where jobs are put in, and what works them off.
+type Worker = (UnboundedSender<u64>, JoinHandle<()>);
+
 /// The queues, and what works them off.
 #[derive(Default)]
-pub struct Lanes(Mutex<HashMap<Lane, (UnboundedSender<u64>, JoinHandle<()>)>>);
+pub struct Lanes(Mutex<HashMap<Lane, Worker>>);
 
 /// Puts a job, which is on the disk, at the end of its queue.
 pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {

@@ -125,7 +125,8 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
             place: place.clone(),
             level: AnnotationLevel::Notice,
             title: Some(format!("{} {}", change.action.word(), change.address)),
-            message: match change.effect.is_empty() {
+            // An effect tells live values.
+            message: match change.effect.is_empty() || context.names_only {
                 true => change.action.word().to_owned(),
                 false => change.effect.join("; "),
             },
@@ -249,7 +250,10 @@ pub fn applied(
     order: &Order<'_>,
     took: Duration,
 ) -> AppliedWords {
-    let (report, total) = (&applied.report, applied.report.steps.len());
+    // In the plan's order, and not in that in which they happened to end.
+    let mut report = applied.report.clone();
+    report.steps.sort_by(|one, other| (one.1, &one.0).cmp(&(other.1, &other.0)));
+    let (report, total) = (&report, report.steps.len());
     let left = match &applied.verified {
         Verified::Left(left) => Some(Ok(left.as_ref())),
         Verified::Unknown(reason) => Some(Err(reason.as_str())),
