@@ -52,6 +52,8 @@ const COMMANDS: &[&[&str]] = &[
     &["graph", "--format", "json"],
     &["plan"],
     &["plan", "--format", "json"],
+    &["plan", "--format", "markdown"],
+    &["plan", "--format", "github"],
     &["plan", "--out", "saved.json"],
     &["apply", "saved.json"],
     &["plan", "--offline"],

@@ -61,7 +61,7 @@ pub fn prose(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     let mut result = String::with_capacity(text.len() + 16);
     // Without an even number of back-quotes nobody knows which text they enclose.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         words(&text, &mut result);
         return result;
     }
