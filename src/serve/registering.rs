@@ -36,6 +36,7 @@ pub async fn register(
             context.log(Level::Warn, "not registered", &speech::logged(&missing));
             // Who is refused because the plan is another one is shown the one that it would be.
             if missing.iter().any(is_about_the_plan) {
+                let pull = context.site.client.pull_request(context.number).await?;
                 planning::show(context, &pull, &asked, is_open_fork).await?;
             }
             Ok(Answer::refused(speech::refused(context.environment, command, &missing)))

@@ -78,6 +78,8 @@ struct World {
     repositories: BTreeMap<String, Data>,
     requests: Vec<Request>,
     faults: Vec<Fault>,
+    /// What is pushed when a path is asked for: the path, the repository, the pull request, the commit.
+    pushes: Vec<(String, String, u64, String)>,
     page: Option<usize>,
     /// The last number that was given to anything.
     last: u64,
@@ -227,6 +229,11 @@ fn answer(
         headers: headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: String::from_utf8_lossy(body).into_owned(),
     });
+    if let Some(push) = world.pushes.iter().position(|(part, ..)| path.contains(part)) {
+        let (_, name, number, commit) = world.pushes.remove(push);
+        let pull = world.repositories.get_mut(&name).unwrap().pulls.get_mut(&number).unwrap();
+        pull["head"]["sha"] = commit.into();
+    }
     let fault = world.faults.iter_mut().position(|fault| fault.fits(method.as_str(), &path));
     let effect = match fault.map(|fault| world.faults[fault].use_up()) {
         Some(Effect::Answer(answer)) => return Some(answer),

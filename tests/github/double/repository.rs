@@ -166,6 +166,13 @@ impl Repository {
         self.edit_pull(number, |pull| pull["head"]["sha"] = json!(commit));
     }
 
+    /// Pushes when a path is asked for the next time, before it is answered.
+    pub fn push_when(&self, path: &str, number: u64, commit: &str) {
+        self.with(|world, name| {
+            world.pushes.push((path.to_owned(), name.to_owned(), number, commit.to_owned()));
+        });
+    }
+
     /// Merges, as `commit`.
     pub fn merge(&self, number: u64, commit: &str) {
         self.edit_pull(number, |pull| {

@@ -54,6 +54,17 @@ fn a_push_between_the_comment_and_the_apply() {
 }
 
 #[test]
+fn a_push_while_it_is_being_decided() {
+    let world = World::new();
+    let (number, _) = approved(&world);
+    let moved = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
+    world.repository.push_when("/reviews", number, &moved);
+    seen!("pushed_while_it_is_decided", refused(&world, "jane", number));
+    let plan = &world.answers(number)[0];
+    assert!(plan.contains("as_count() < 1\n"), "the new one: {plan}");
+}
+
+#[test]
 fn a_push_whose_plan_is_newer_than_the_comment() {
     let world = World::new();
     let (number, _) = approved(&world);
