@@ -81,6 +81,22 @@ pub struct Summary {
     pub drifted: u64,
 }
 
+impl Summary {
+    /// How many changes there are of each kind, as people call it; kinds of which there is none are left out.
+    pub fn changes(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.create, "create"),
+            (self.update, "change"),
+            (self.rename, "rename"),
+            (self.adopt, "adopt"),
+            (self.replace, "replace"),
+            (self.delete, "delete"),
+        ]
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+    }
+}
+
 /// Calls to Datadog.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiCalls {

@@ -319,18 +319,7 @@ pub fn count(number: usize, noun: &str) -> String {
 /// `Plan: 1 to create, 2 to change.  1 drifted (held), 213 unchanged.`
 fn counts(plan: &Plan) -> String {
     let summary = &plan.summary;
-    let parts: Vec<String> = [
-        (summary.create, "create"),
-        (summary.update, "change"),
-        (summary.rename, "rename"),
-        (summary.adopt, "adopt"),
-        (summary.replace, "replace"),
-        (summary.delete, "delete"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, verb)| format!("{number} to {verb}"))
-    .collect();
+    let parts: Vec<String> = summary.changes().map(|(number, verb)| format!("{number} to {verb}")).collect();
     let changes = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") };
     let mut rest = Vec::new();
     if summary.drifted > 0 {

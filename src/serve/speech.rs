@@ -157,18 +157,9 @@ fn of_environment(environment: &str) -> Context {
 
 /// How many changes of each kind there are.
 fn counts(plan: &Plan) -> String {
-    let summary = &plan.summary;
-    let all = [
-        (summary.create, "create"),
-        (summary.update, "change"),
-        (summary.rename, "rename"),
-        (summary.adopt, "adopt"),
-        (summary.replace, "replace"),
-        (summary.delete, "delete"),
-        (summary.drifted, "drifted"),
-    ];
-    let there = all.iter().filter(|(number, _)| *number > 0);
-    let parts: Vec<String> = there.map(|(number, word)| format!("{number} {word}")).collect();
+    let drifted = Some((plan.summary.drifted, "drifted")).filter(|(number, _)| *number > 0);
+    let all = plan.summary.changes().chain(drifted);
+    let parts: Vec<String> = all.map(|(number, word)| format!("{number} {word}")).collect();
     if parts.is_empty() { "No changes".to_owned() } else { parts.join(" · ") }
 }
 

@@ -7,11 +7,15 @@ mod comment;
 mod double;
 mod drift;
 mod reading;
+#[allow(dead_code, reason = "these tests use a part of it")]
+#[path = "../cli/repository.rs"]
+mod repository;
 mod service;
 #[allow(dead_code, reason = "these tests use a part of it")]
 #[path = "../cli/support.rs"]
 mod support;
 mod trouble;
+mod workflows;
 mod writing;
 
 use std::sync::{Arc, Mutex};

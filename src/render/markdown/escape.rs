@@ -3,8 +3,6 @@
 //! GitHub notifies and links nothing inside code. So whatever is not plain words stands in a code span, in
 //! `<code>` or in a fence.
 
-use serde_json::Value;
-
 use crate::text::{clean, clean_line, without_commands};
 
 /// `text` on one line, harmless in a log.
@@ -148,13 +146,6 @@ pub fn fence(language: &str, lines: &[String]) -> String {
     text + &fence + "\n"
 }
 
-/// A hidden line that names a comment and carries data for the program that finds it again.
-pub fn marker(name: &str, data: &Value) -> String {
-    // `--` can only stand in a text, where JSON knows another way to write it.
-    let json = data.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
-    format!("<!-- {name} {} -->", json.replace("--", "-\\u002d"))
-}
-
 /// An address of the web, if it is one that needs no escaping.
 pub fn link(text: &str, url: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
@@ -196,16 +187,5 @@ mod tests {
     fn a_cell_has_no_bar_of_its_own() {
         assert_eq!(cell(&code("a|b")), "`a\\|b`");
         assert_eq!(cell(&code("a\\|b")), "`a\\u{7c}b`");
-    }
-
-    #[test]
-    fn a_marker_cannot_end_before_its_end() {
-        let data = serde_json::json!({"env": "a-->b--!>---"});
-        let text = marker("bellwether:1", &data);
-        assert_eq!(text.matches("--").count(), 2, "{text}");
-        assert_eq!(text.matches('>').count(), 1, "{text}");
-        let json =
-            text.strip_prefix("<!-- bellwether:1 ").and_then(|rest| rest.strip_suffix(" -->")).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(json).unwrap(), data);
     }
 }

@@ -17,7 +17,7 @@ mod warnings;
 pub use applied::applied;
 pub use diagnostics::{diagnostics, failure};
 pub use drift::drift;
-pub use escape::{code, link, marker, prose};
+pub use escape::{code, link, prose};
 pub use plan::plan;
 
 use super::Header;
@@ -37,7 +37,7 @@ pub struct Comment {
 /// What the data cannot say of itself. All of it may be left out.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// The hidden first line, made by [`marker`].
+    /// A hidden first line, by which the comment is found again.
     pub marker: Option<String>,
     /// What it was compared with: `datadoghq.com`, `origin/main`.
     pub compared_with: Option<String>,

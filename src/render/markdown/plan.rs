@@ -125,19 +125,8 @@ fn heading(plan: &Plan) -> String {
 }
 
 fn counts(plan: &Plan) -> String {
-    let summary = &plan.summary;
-    let parts: Vec<String> = [
-        (summary.create, "create"),
-        (summary.update, "change"),
-        (summary.rename, "rename"),
-        (summary.adopt, "adopt"),
-        (summary.replace, "replace"),
-        (summary.delete, "delete"),
-    ]
-    .into_iter()
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, verb)| format!("{number} {verb}"))
-    .collect();
+    let parts: Vec<String> =
+        plan.summary.changes().map(|(number, verb)| format!("{number} {verb}")).collect();
     if parts.is_empty() { "no changes".to_owned() } else { parts.join(" · ") }
 }
 
