@@ -98,6 +98,7 @@ fn plan(changes: Vec<Change>) -> Plan {
         digest: String::new(),
         created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         only: None,
+        against: None,
         summary: Summary::default(),
         api_calls: ApiCalls::default(),
         budget: BudgetLine { custom_metrics: 63, limit: 500, delta: 12, monthly_cost: 3.15 },
