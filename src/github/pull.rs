@@ -234,19 +234,28 @@ impl Client {
         Ok(self.transport.json::<Answer>(&call).await?.merge_base_commit.sha)
     }
 
-    /// The pull request that was merged as this commit, or brought it, if one did.
+    /// The pull request for `branch` that was merged as this commit, or brought it, if one did.
     ///
     /// # Errors
     ///
     /// When GitHub does not say.
-    pub async fn merged_as(&self, sha: &CommitSha) -> Result<Option<u64>, Error> {
+    pub async fn merged_as(&self, sha: &CommitSha, branch: &str) -> Result<Option<u64>, Error> {
         #[derive(Deserialize)]
         struct Answer {
             number: u64,
             merged_at: Option<String>,
+            base: Base,
+        }
+        #[derive(Deserialize)]
+        struct Base {
+            #[serde(rename = "ref")]
+            name: String,
         }
         match self.all::<Answer>(&self.path(&format!("commits/{sha}/pulls"))).await {
-            Ok(pulls) => Ok(pulls.into_iter().find(|pull| pull.merged_at.is_some()).map(|pull| pull.number)),
+            Ok(pulls) => {
+                let is_its = |pull: &Answer| pull.merged_at.is_some() && pull.base.name == branch;
+                Ok(pulls.into_iter().find(is_its).map(|pull| pull.number))
+            }
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -15,6 +15,8 @@ use crate::plan::{Change, Outcome};
 
 /// What is applied, and for whom.
 pub struct Order<'a> {
+    /// Whether it is of a pull request that is not merged yet.
+    pub is_open: bool,
     /// Who asked.
     pub by: Option<&'a str>,
     /// The commit, for people.
@@ -61,6 +63,12 @@ pub async fn apply(
         };
         context.log(level, "change", &format!("{} {}: {word}", change.action.word(), change.address));
     };
+    // Before the first write: an apply that is cut off has made a part of it live.
+    if order.is_open {
+        let addresses = plan.changes.iter().map(|change| change.address.clone());
+        let (repository, commit) = (&context.job.repository, order.commit.as_str());
+        service.ledger.register(repository, context.number, context.environment, commit, addresses)?;
+    }
     let time = || now();
     let started = Instant::now();
     context.log(Level::Info, "apply", plan.short_digest());
@@ -69,17 +77,6 @@ pub async fn apply(
     if applied.report.interrupted || matches!(applied.verified, Verified::NotTried) {
         // The next start plans what is left, and goes on.
         return Err(Trouble::Kept("the service was stopped while it applied".to_owned()));
-    }
-    if context.number > 0
-        && applied.report.written() > 0
-        && let Err(error) = service.ledger.register(
-            &context.job.repository,
-            context.number,
-            context.environment,
-            order.commit.as_str(),
-        )
-    {
-        context.log(Level::Error, "not recorded", &error.to_string());
     }
     let told = speech::applied(context.environment, &plan, &applied, order, started.elapsed());
     let receipt = if told.is_well { Receipt::Done } else { Receipt::Refused };

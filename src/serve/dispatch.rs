@@ -8,6 +8,7 @@ use super::workspace::{archive, read_project, touches};
 use super::{Service, merging, planning, registering, speech};
 use crate::config::{Config, Target};
 use crate::github::{Permission, PullRequest, Reaction};
+use crate::ops::Connection;
 use crate::project::{CONFIG_FILE, Project};
 use crate::review::{Command, Said, Verb};
 
@@ -39,6 +40,25 @@ impl Context<'_> {
     /// The number of this run, greater than those before: also than those that a lost ledger knew.
     pub fn run(&self) -> u64 {
         (self.service.settings.now)().as_millisecond().try_into().unwrap_or_default()
+    }
+
+    /// The pull request as it is now. Whoever may write can push to another branch, and with it a configuration of their
+    /// own: a pull request that was turned to another one than the default branch is none of ours any more.
+    pub async fn pull(&self) -> Result<PullRequest, Trouble> {
+        let pull = self.site.client.pull_request(self.number).await?;
+        if pull.base_ref != self.site.client.default_branch().await? {
+            return Err(Trouble::Failed(
+                "the pull request is not for the default branch any more".to_owned(),
+            ));
+        }
+        Ok(pull)
+    }
+
+    /// Closes a connection to Datadog. What was found out or done over it counts, whatever comes of that.
+    pub async fn close(&self, connection: Connection) {
+        if let Err(error) = connection.close().await {
+            self.log(Level::Warn, "not closed", &error.to_string());
+        }
     }
 
     /// Writes a line about the job.
@@ -76,6 +96,8 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         service.log_job(Level::Info, "nothing to do", job, id, reason);
         Ok(Outcome::Answer(Answer::default()))
     };
+    // It may have been made public since the service was started.
+    site.look_at_visibility().await?;
     let branch = site.client.default_branch().await?;
     let pull = match job.task.number() {
         Some(number) => Some(site.client.pull_request(number).await?),
@@ -88,8 +110,17 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
     if let (Task::Closed { .. }, Some(pull)) = (&job.task, &pull) {
         let live = service.ledger.registered(&job.repository, pull.number)?;
         let warns = !live.is_empty() && !pull.open && !pull.merged;
+        // From now on the next apply may take it back.
+        for (environment, _) in live.iter().filter(|_| warns) {
+            service.ledger.settle(&job.repository, pull.number, environment)?;
+        }
         let comment = warns.then(|| speech::closed(&live));
         return Ok(Outcome::Answer(Answer { comment, ..Answer::default() }));
+    }
+    if let (Task::Said { comment, .. }, Some(pull)) = (&job.task, &pull)
+        && let Some(answer) = said_by(site, pull, comment).await?
+    {
+        return Ok(Outcome::Answer(answer));
     }
     let head = site.client.branch_head(&branch).await?;
     let files = archive(site, &head).await?;
@@ -97,8 +128,8 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         true => Some(read_project(files).await?),
         false => None,
     };
-    if let (Task::Said { comment, .. }, Some(pull)) = (&job.task, &pull) {
-        return said(site, job, pull, project.as_ref(), comment).await;
+    if let Task::Said { comment, .. } = &job.task {
+        return Ok(said(job, project.as_ref(), comment));
     }
     let Some(project) = project else { return silence("the default branch has no bellwether.toml") };
     if let (Task::Look { number }, Some(pull)) = (&job.task, &pull) {
@@ -128,37 +159,45 @@ fn planned_environments(config: &Config) -> Vec<String> {
     if real.is_empty() { all(&|_| true) } else { real }
 }
 
-async fn said(
-    site: &Site,
-    job: &Job,
-    pull: &PullRequest,
-    project: Option<&Project>,
-    comment: &Comment,
-) -> Result<Outcome, Trouble> {
-    let answer = |text: String, receipt: Receipt| {
-        Ok(Outcome::Answer(Answer { comment: Some(text), receipt: Some(receipt), ended: None }))
-    };
+fn answer(text: String, receipt: Receipt) -> Answer {
+    Answer { comment: Some(text), receipt: Some(receipt), ended: None }
+}
+
+/// The answer to a comment for which no file has to be read: anybody can write a comment.
+async fn said_by(site: &Site, pull: &PullRequest, comment: &Comment) -> Result<Option<Answer>, Trouble> {
     // Closed without being merged: whatever is said there is said among people.
     if !pull.open && !pull.merged {
-        return Ok(Outcome::Answer(Answer::default()));
+        return Ok(Some(Answer::default()));
     }
     let command = match &comment.said {
         Said::Command(command) => command,
-        Said::Unclear(unclear) => return answer(speech::unclear(unclear), Receipt::Unclear),
-        Said::Nothing => return Ok(Outcome::Answer(Answer::default())),
+        Said::Unclear(unclear) => return Ok(Some(answer(speech::unclear(unclear), Receipt::Unclear))),
+        Said::Nothing => return Ok(Some(Answer::default())),
     };
+    if command.verb != Verb::Help {
+        site.client.react(comment.id, Reaction::Eyes).await?;
+    }
+    let may_write = site.client.permission(&comment.by).await? >= Permission::Write;
+    Ok(match command.verb {
+        _ if may_write => None,
+        Verb::Help => Some(answer(speech::help(&command.word, &[]), Receipt::Done)),
+        _ => Some(answer(speech::no_permission(&comment.by, command), Receipt::Refused)),
+    })
+}
+
+/// What somebody who may write has said.
+fn said(job: &Job, project: Option<&Project>, comment: &Comment) -> Outcome {
+    let Said::Command(command) = &comment.said else { return Outcome::Answer(Answer::default()) };
     let environments = project.map(|project| planned_environments(&project.config)).unwrap_or_default();
     if command.verb == Verb::Help {
-        return answer(speech::help(&command.word, &environments), Receipt::Done);
+        return Outcome::Answer(answer(speech::help(&command.word, &environments), Receipt::Done));
     }
-    site.client.react(comment.id, Reaction::Eyes).await?;
-    if site.client.permission(&comment.by).await? < Permission::Write {
-        return answer(speech::no_permission(&comment.by, command), Receipt::Refused);
-    }
-    let Some(project) = project else { return answer(speech::no_project(), Receipt::Refused) };
+    let Some(project) = project else {
+        return Outcome::Answer(answer(speech::no_project(), Receipt::Refused));
+    };
     match chosen(command, &project.config, &environments) {
-        Ok(chosen) => Ok(Outcome::Parts(parts(job, &chosen))),
-        Err(text) => answer(text, Receipt::Unclear),
+        Ok(chosen) => Outcome::Parts(parts(job, &chosen)),
+        Err(text) => Outcome::Answer(answer(text, Receipt::Unclear)),
     }
 }
 

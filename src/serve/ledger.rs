@@ -3,6 +3,7 @@
 //! A delivery is answered only when its job is on the disk. A job that was under way when the service ended is done anew, from
 //! its beginning: what it had written is found to be live by then.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::job::Job;
 use crate::github::Repository;
 use crate::github::marker::PlanMarker;
+use crate::model::Address;
 use crate::plan::Plan;
 
 /// How long a delivery is known again, in hours. GitHub delivers again for three days.
@@ -45,6 +47,15 @@ pub struct ShownPlan {
     pub plan: Option<Plan>,
     /// The first line of the comment.
     pub marker: PlanMarker,
+}
+
+/// What of a pull request is live before it is merged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The commit.
+    pub commit: String,
+    /// The resources.
+    pub addresses: BTreeSet<Address>,
 }
 
 /// The ledger.
@@ -122,8 +133,9 @@ impl Ledger {
         }
         self.flush()?;
         *taken += 1;
-        if *taken % SWEEP == 1 {
-            self.forget_old(now)?;
+        // The job is taken already, whatever comes of old ones.
+        if *taken % SWEEP == 1 && self.forget_old(now).is_err() {
+            *taken -= 1;
         }
         Ok(Some(id))
     }
@@ -216,7 +228,7 @@ impl Ledger {
         self.flush()
     }
 
-    /// Remembers that something of a pull request is live.
+    /// Remembers what of an open pull request is live, or is about to be, beside what is remembered of it already.
     ///
     /// # Errors
     ///
@@ -227,12 +239,17 @@ impl Ledger {
         number: u64,
         environment: &str,
         commit: &str,
+        addresses: impl Iterator<Item = Address>,
     ) -> Result<(), LedgerError> {
-        self.put(&self.registered, place(repository, number, environment).as_bytes(), &commit)?;
+        let key = place(repository, number, environment);
+        let mut live: Live = self.get(&self.registered, key.as_bytes())?.unwrap_or_default();
+        live.commit = commit.to_owned();
+        live.addresses.extend(addresses);
+        self.put(&self.registered, key.as_bytes(), &live)?;
         self.flush()
     }
 
-    /// The environments in which something of a pull request is live, and the commit.
+    /// The environments in which something of a pull request is live, and what.
     ///
     /// # Errors
     ///
@@ -241,15 +258,49 @@ impl Ledger {
         &self,
         repository: &Repository,
         number: u64,
-    ) -> Result<Vec<(String, String)>, LedgerError> {
-        let prefix = place(repository, number, "");
+    ) -> Result<Vec<(String, Live)>, LedgerError> {
+        let all = self.all_registered(repository)?;
+        Ok(all.into_iter().filter(|(of, ..)| *of == number).map(|(_, name, live)| (name, live)).collect())
+    }
+
+    /// What of open pull requests is live in an environment, with their numbers.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn live(&self, repository: &Repository, environment: &str) -> Result<Vec<(u64, Live)>, LedgerError> {
+        let all = self.all_registered(repository)?;
+        Ok(all
+            .into_iter()
+            .filter(|(_, name, _)| name == environment)
+            .map(|(of, _, live)| (of, live))
+            .collect())
+    }
+
+    fn all_registered(&self, repository: &Repository) -> Result<Vec<(u64, String, Live)>, LedgerError> {
+        let prefix = format!("{} ", repository.to_string().to_lowercase());
         let mut found = Vec::new();
         for entry in self.registered.scan_prefix(prefix.as_bytes()) {
             let (key, value) = entry.map_err(|error| self.failed(error))?;
-            let environment = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
-            found.push((environment.into_owned(), self.unpack(&value)?));
+            let rest = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned();
+            if let Some((number, environment)) = rest.split_once(' ')
+                && let Ok(number) = number.parse()
+            {
+                found.push((number, environment.to_owned(), self.unpack(&value)?));
+            }
         }
         Ok(found)
+    }
+
+    /// Forgets that something of a pull request is live: it was merged or closed.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn settle(&self, repository: &Repository, number: u64, environment: &str) -> Result<(), LedgerError> {
+        let key = place(repository, number, environment);
+        self.registered.remove(key.as_bytes()).map_err(|error| self.failed(error))?;
+        self.flush()
     }
 
     /// A number for something new, greater than all before.

@@ -3,35 +3,48 @@
 use super::apply::{Order, apply};
 use super::dispatch::Context;
 use super::job::Answer;
+use super::ledger::ShownPlan;
 use super::log::Level;
 use super::planning::{self, Asked};
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
-use super::workspace::{Built, Workspace, build};
+use super::workspace::{Built, Workspace, build, touches};
 use crate::github::{CheckOutput, CommitSha, Conclusion};
+use crate::model::Address;
 use crate::ops::Connection;
+use crate::plan::Plan;
 use crate::review::{Missing, judge_plan, subset};
 
 /// A pull request was merged.
 pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     let (site, service) = (context.site, context.service);
-    let pull = site.client.pull_request(context.number).await?;
+    let pull = context.pull().await?;
     if !pull.merged {
         return Ok(Answer::default());
     }
     let head = site.client.branch_head(&pull.base_ref).await?;
     let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
+    let shown = service.ledger.shown(&context.job.repository, context.number, context.environment)?;
+    // Nobody who merged it has asked for anything: what others left is not its business.
+    if shown.is_none() && !touches(site, &built.project, &site.client.changed_files(context.number).await?) {
+        return Ok(Answer::default());
+    }
     let connection =
         site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
-    let result = apply_left(context, &pull.head_sha, &head, &built, &connection).await;
-    connection.close().await?;
+    let result = apply_left(context, Some(&pull.head_sha), &head, &built, &connection).await;
+    context.close(connection).await;
     match result? {
-        Left::Answer(answer) => Ok(answer),
+        Left::Answer(answer) => {
+            // The default branch knows of it now.
+            service.ledger.settle(&context.job.repository, context.number, context.environment)?;
+            Ok(answer)
+        }
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             planning::show(context, &pull, &Asked::default(), false).await?;
             let word = service.settings.words.first().map_or("bellwether", String::as_str);
+            let missing = speech::for_readers(missing, site.is_public());
             let text = speech::merge_refused(context.environment, word, &missing);
             Ok(Answer { comment: Some(text), ..Answer::default() })
         }
@@ -45,7 +58,7 @@ enum Left {
 
 async fn apply_left(
     context: &Context<'_>,
-    reviewed: &CommitSha,
+    reviewed: Option<&CommitSha>,
     head: &CommitSha,
     built: &Built,
     connection: &Connection,
@@ -61,21 +74,49 @@ async fn apply_left(
     }
     let mut missing = Vec::new();
     let mut fell_away = 0;
-    // A plan that was shown is what people agreed to. Where none was, as for a fork, the merge itself is.
-    let agreed = shown.as_ref().filter(|shown| !shown.offline && shown.head == reviewed.as_str());
-    if let Some(plan) = agreed.and_then(|shown| shown.plan.as_ref()) {
-        match subset(plan, &planned.plan) {
+    // What was shown of the commit that was merged is what people agreed to. Of a fork, what it changes was shown, and no
+    // plan against Datadog: there the merge itself is the word.
+    match (reviewed, &shown) {
+        (None, _) => {}
+        (Some(_), None) => missing.push(Missing::Plan),
+        (Some(reviewed), Some(shown)) if shown.head != reviewed.as_str() => {
+            missing.push(Missing::Moved { from: shown.head.clone(), to: reviewed.to_string() });
+        }
+        (Some(_), Some(ShownPlan { plan: None, .. })) => missing.push(Missing::Plan),
+        (Some(_), Some(ShownPlan { offline: true, .. })) => {}
+        (Some(_), Some(ShownPlan { plan: Some(plan), .. })) => match subset(plan, &planned.plan) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
-        }
+        },
     }
+    missing.extend(live_elsewhere(context, &planned.plan)?);
     judge_plan(&planned.plan, &mut missing);
     if !missing.is_empty() {
         return Ok(Left::Missing(missing));
     }
-    let order = Order { by: None, commit: head, asked: &asked, is_public: context.site.is_public, fell_away };
+    let order = Order {
+        is_open: false,
+        by: None,
+        commit: head,
+        asked: &asked,
+        is_public: context.site.is_public(),
+        fell_away,
+    };
     let answer = apply(context, built, planned, connection, &order).await?;
     Ok(Left::Answer(Answer { receipt: None, ..answer }))
+}
+
+/// Changes of what other open pull requests have registered: the default branch does not know of that yet, and would take it
+/// back.
+fn live_elsewhere(context: &Context<'_>, plan: &Plan) -> Result<Option<Missing>, Trouble> {
+    let others = context.service.ledger.live(&context.job.repository, context.environment)?;
+    let mut found: Vec<(u64, Address)> = Vec::new();
+    for (number, live) in others.iter().filter(|(number, _)| *number != context.number) {
+        let ours = plan.changes.iter().map(|change| &change.address);
+        let both = ours.filter(|address| live.addresses.contains(*address));
+        found.extend(both.map(|address| (*number, address.clone())));
+    }
+    Ok((!found.is_empty()).then_some(Missing::Elsewhere(found)))
 }
 
 /// Somebody pushed to the default branch: what is not from a pull request is applied, too, and a check says so.
@@ -87,15 +128,15 @@ pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer,
         context.log(Level::Info, "overtaken", "there is a newer commit");
         return Ok(Answer::default());
     }
-    if site.client.merged_as(&head).await?.is_some() {
+    if site.client.merged_as(&head, &branch).await?.is_some() {
         context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
         return Ok(Answer::default());
     }
     let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
     let connection =
         site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
-    let result = apply_left(context, &head, &head, &built, &connection).await;
-    connection.close().await?;
+    let result = apply_left(context, None, &head, &built, &connection).await;
+    context.close(connection).await;
     let (conclusion, title, summary) = match result? {
         Left::Answer(Answer { comment: Some(comment), ended: Some(ended), .. }) => {
             let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
@@ -105,6 +146,7 @@ pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer,
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let title = "Not applied".to_owned();
+            let missing = speech::for_readers(missing, site.is_public());
             (Conclusion::ActionRequired, title, speech::push_refused(context.environment, &missing))
         }
     };

@@ -54,7 +54,7 @@ impl Asked {
 
 /// A pull request is new, or has new commits.
 pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
-    let pull = context.site.client.pull_request(context.number).await?;
+    let pull = context.pull().await?;
     if !pull.open {
         return Ok(Answer::default());
     }
@@ -65,9 +65,12 @@ pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
 
 /// Somebody who may write asks for the plan.
 pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) -> Result<Answer, Trouble> {
-    let pull = context.site.client.pull_request(context.number).await?;
+    let pull = context.pull().await?;
+    if !pull.open && !pull.merged {
+        return Ok(Answer::default());
+    }
     let (service, number, environment) = (context.service, context.number, context.environment);
-    if pull.fork && pull.open {
+    if pull.fork && !pull.merged {
         // Asked for the commit that was to be seen when it was asked.
         let shown = service.ledger.shown(&context.job.repository, number, environment)?;
         let is_seen = shown.is_some_and(|shown| {
@@ -144,7 +147,7 @@ async fn make(
             commit: pull.head_sha.short(),
             base: base.short(),
             monitor_pages: pages(&built.environment.target),
-            is_public: site.is_public,
+            is_public: site.is_public(),
             word: context.service.settings.words.first().map_or("bellwether", String::as_str),
             rule: &built.project.config.register,
             changes_config: workspace.changes_config,
@@ -207,7 +210,7 @@ pub async fn live(
     let (site, service) = (context.site, context.service);
     let connection = site.connect(&built.environment, purpose, &service.settings, &service.stop).await?;
     let result = with(context, built, asked, &connection).await;
-    connection.close().await?;
+    context.close(connection).await;
     result
 }
 

@@ -27,18 +27,19 @@ pub async fn register(
     comment: &Comment,
     command: &Command,
 ) -> Result<Answer, Trouble> {
-    let pull = context.site.client.pull_request(context.number).await?;
+    let pull = context.pull().await?;
     let asked = Asked::of(command);
-    let is_open_fork = pull.fork && pull.open;
+    let is_open_fork = pull.fork && !pull.merged;
     match decide(context, comment, command, &pull, &asked).await {
         Ok(Decided::Done(answer)) => Ok(answer),
         Ok(Decided::Missing(missing)) => {
             context.log(Level::Warn, "not registered", &speech::logged(&missing));
             // Who is refused because the plan is another one is shown the one that it would be.
             if missing.iter().any(is_about_the_plan) {
-                let pull = context.site.client.pull_request(context.number).await?;
-                planning::show(context, &pull, &asked, is_open_fork).await?;
+                let pull = context.pull().await?;
+                planning::show(context, &pull, &asked, pull.fork && !pull.merged).await?;
             }
+            let missing = speech::for_readers(missing, context.site.is_public());
             Ok(Answer::refused(speech::refused(context.environment, command, &missing)))
         }
         // A mistake in the command says nothing of the plan that is shown.
@@ -70,6 +71,10 @@ async fn decide(
     asked: &Asked,
 ) -> Result<Decided, Trouble> {
     let (service, site) = (context.service, context.site);
+    // Without a plan: it would take the key that may write.
+    if !pull.merged && (pull.fork || !pull.open) {
+        return Ok(Decided::Missing(vec![if pull.fork { Missing::Fork } else { Missing::Closed }]));
+    }
     let workspace = match pull.merged {
         true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
         false => Workspace::of_pull(site, pull).await?,
@@ -82,7 +87,7 @@ async fn decide(
     let connection =
         site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
     let result = apply_if_allowed(context, comment, command, pull, asked, &built, &connection).await;
-    connection.close().await?;
+    context.close(connection).await;
     result
 }
 
@@ -99,8 +104,15 @@ async fn apply_if_allowed(
     match verdict(context, comment, pull, built, &planned.plan).await? {
         Ok(allowed) => {
             let fell_away = allowed.fell_away.len();
-            let is_public = context.site.is_public;
-            let order = Order { by: Some(&comment.by), commit: &pull.head_sha, asked, is_public, fell_away };
+            let is_public = context.site.is_public();
+            let order = Order {
+                is_open: pull.open,
+                by: Some(&comment.by),
+                commit: &pull.head_sha,
+                asked,
+                is_public,
+                fell_away,
+            };
             context.log(
                 Level::Info,
                 "allowed",

@@ -1,6 +1,7 @@
 //! One repository that is served: its client, and where its state is kept.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::trouble::Trouble;
 use super::{Access, Settings, Watched};
@@ -17,8 +18,8 @@ pub struct Site {
     pub client: Client,
     /// Where the project is in it; empty for its root.
     pub directory: String,
-    /// Whether anybody can read it: then live values are not shown there.
-    pub is_public: bool,
+    /// Whether anybody could read it when that was last asked.
+    is_public: AtomicBool,
     /// The snapshot.
     store: Store,
     state: PathBuf,
@@ -47,12 +48,23 @@ impl Site {
                 app.installation(installation, repository)?.acting_as(app.login().await?)
             }
         };
-        let is_public = client.is_public().await?;
+        let is_public = AtomicBool::new(client.is_public().await?);
         let state = settings.state.join("repositories").join(repository.to_string().to_lowercase());
         let opening = Opening { command: "bellwether serve", ..Opening::default() };
         let store = Store::open_as(&state.join("snapshot"), &opening)
             .map_err(|error| Trouble::Kept(error.to_string()))?;
         Ok(Self { client, directory: watched.directory.clone(), is_public, store, state })
+    }
+
+    /// Whether anybody can read the repository: then live values are not shown there.
+    pub fn is_public(&self) -> bool {
+        self.is_public.load(Ordering::Relaxed)
+    }
+
+    /// Asks GitHub for that once more.
+    pub async fn look_at_visibility(&self) -> Result<(), Trouble> {
+        self.is_public.store(self.client.is_public().await?, Ordering::Relaxed);
+        Ok(())
     }
 
     /// An environment's part of the snapshot.

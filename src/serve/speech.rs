@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::apply::Order;
 use super::planning::Asked;
 use crate::config::Register;
-use crate::diag::{Diagnostic, Severity, Sources};
+use crate::diag::{Code, Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, Conclusion};
 use crate::ops::{Applied, Verified};
 use crate::plan::{Plan, SourceReference};
@@ -14,8 +14,8 @@ use crate::render::{Header, count};
 
 use super::words;
 pub use super::words::{
-    closed, failed, fork_moved, help, logged, merge_refused, no_permission, no_project, not_applied,
-    nothing_left, push_refused, reason, refused, unclear, which_environment,
+    closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
+    not_applied, nothing_left, push_refused, reason, refused, unclear, which_environment,
 };
 
 /// GitHub takes 65,536 characters, with the marker and what is added to it.
@@ -139,7 +139,11 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
             place: place.clone(),
             level: level(found.severity == "error"),
             title: Some(found.code.clone()),
-            message: with_helps(&found.message, &found.help),
+            // What Datadog says of a monitor may repeat what is live in it.
+            message: match Code::parse(&found.code).filter(|_| context.names_only) {
+                Some(code) => code.title().to_owned(),
+                None => with_helps(&found.message, &found.help),
+            },
         });
     }
     let is_silent = plan.is_empty()

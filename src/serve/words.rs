@@ -1,12 +1,13 @@
 //! What the service says in comments that are not a plan: refusals, receipts and help. Short, and all that is missing at once.
 
+use super::ledger::Live;
 use super::speech::PlanWords;
 use super::trouble::Trouble;
 use crate::github::CommitSha;
 use crate::model::Address;
 use crate::ops::Failure;
 use crate::plan::Action;
-use crate::render::markdown::{code, prose};
+use crate::render::markdown::{self, code, prose};
 use crate::review::{Command, Missing, Unclear, Verb};
 
 /// How many names are spelled out.
@@ -108,6 +109,20 @@ fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
             "What would be done now is more or other than what was shown: {}. The new plan is above.",
             changed(changes)
         ),
+        Missing::Elsewhere(theirs) => {
+            let named = theirs
+                .iter()
+                .take(NAMED)
+                .map(|(number, address)| format!("{} (pull request {number})", code(address.as_str())));
+            let more = match theirs.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(", and {more} more"),
+            };
+            format!(
+                "It would change what other open pull requests have registered: {}{more}. Merge or close those first.",
+                named.collect::<Vec<_>>().join(", ")
+            )
+        }
         Missing::Guard { guard, message, help } if guard == "max_deletes" => {
             let allow = help.rsplit_once("--allow-deletes ").map(|(_, number)| number).unwrap_or_default();
             let number: String = allow.chars().take_while(char::is_ascii_digit).collect();
@@ -123,6 +138,20 @@ fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
             format!("{}.", first.join("; "))
         }
     }
+}
+
+/// What is missing, for those who read the answer: on a public repository nothing of what is live.
+pub fn for_readers(missing: Vec<Missing>, is_public: bool) -> Vec<Missing> {
+    const MORE: &str = "the service's log says more";
+    let without_live_text = |missing| match missing {
+        Missing::Guard { guard, .. } if !markdown::is_told_to_everybody(&guard) => {
+            let message = format!("the guard {guard} holds it back");
+            Missing::Guard { guard, message, help: MORE.to_owned() }
+        }
+        Missing::Rejected(_) => Missing::Rejected(vec![format!("Datadog rejects a part of it; {MORE}")]),
+        other => other,
+    };
+    if is_public { missing.into_iter().map(without_live_text).collect() } else { missing }
 }
 
 /// What is missing, on one line of a log.
@@ -301,10 +330,10 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
 }
 
 /// A pull request was closed unmerged, and something of it is live.
-pub fn closed(live: &[(String, String)]) -> String {
+pub fn closed(live: &[(String, Live)]) -> String {
     let lines = live
         .iter()
-        .map(|(environment, commit)| format!("- {}: commit {}", code(environment), code(short(commit))));
+        .map(|(environment, live)| format!("- {}: commit {}", code(environment), code(short(&live.commit))));
     format!(
         "> [!WARNING]\n> This pull request was registered and is closed without being merged. The next apply takes back what it \
          did.\n\n{}",

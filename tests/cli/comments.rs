@@ -3,6 +3,7 @@
 use bellwether::compile::ResourceKind;
 use bellwether::diag::{Code, Diagnostic, Sources, Span};
 use bellwether::diff::ChangedBy;
+use bellwether::github::marker::{Marker, PlanMarker};
 use bellwether::model::{Address, MonitorId};
 use bellwether::plan::{
     Action, ApiCalls, Blocked, BudgetLine, Change, Drift, FORMAT_VERSION, FieldChange, Outcome, Plan,
@@ -147,7 +148,7 @@ fn hostile(texts: &[&str], actions: &[Action]) -> Plan {
 
 fn context() -> Context {
     Context {
-        marker: Some(markdown::marker("bellwether:1", &json!({"env": "a --> b"}))),
+        marker: Some(PlanMarker { env: "a --> b".into(), ..PlanMarker::default() }.line()),
         compared_with: Some("datadoghq.com @octocat".to_owned()),
         head: Some("4f2c9ab".to_owned()),
         base: Some("b81e4d0".to_owned()),

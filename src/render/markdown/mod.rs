@@ -19,6 +19,7 @@ pub use diagnostics::{diagnostics, failure};
 pub use drift::drift;
 pub use escape::{code, link, prose};
 pub use plan::plan;
+pub use warnings::is_told_to_everybody;
 
 use super::Header;
 

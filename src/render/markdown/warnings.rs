@@ -13,6 +13,11 @@ const MOST_NAMES: usize = 5;
 const WITHOUT_LIVE_TEXT: &[&str] =
     &["max_deletes", "operand", "custom_metrics", "max_per_event", "max_monitors"];
 
+/// Whether the words of a guard may stand where everybody reads them.
+pub fn is_told_to_everybody(guard: &str) -> bool {
+    WITHOUT_LIVE_TEXT.contains(&guard)
+}
+
 /// The guards that keep this plan from being applied; `brief` leaves out their words.
 pub fn blocked(plan: &Plan, context: &Context, brief: bool) -> String {
     if plan.blocked.is_empty() {
@@ -24,7 +29,7 @@ pub fn blocked(plan: &Plan, context: &Context, brief: bool) -> String {
 
 fn blocked_line(blocked: &Blocked, context: &Context, brief: bool) -> String {
     let guard = code(&blocked.guard);
-    let is_silent = context.names_only && !WITHOUT_LIVE_TEXT.contains(&&*blocked.guard);
+    let is_silent = context.names_only && !is_told_to_everybody(&blocked.guard);
     let at =
         blocked.address.as_ref().map(|address| format!(" {}", code(address.as_str()))).unwrap_or_default();
     if brief || is_silent {
