@@ -78,8 +78,8 @@ struct World {
     repositories: BTreeMap<String, Data>,
     requests: Vec<Request>,
     faults: Vec<Fault>,
-    /// What is pushed when a path is asked for: the path, the repository, the pull request, the commit.
-    pushes: Vec<(String, String, u64, String)>,
+    /// What changes when a path is asked for: the path, the repository, the pull request, its field, the new value.
+    edits: Vec<(String, String, u64, &'static str, String)>,
     page: Option<usize>,
     /// The last number that was given to anything.
     last: u64,
@@ -229,10 +229,10 @@ fn answer(
         headers: headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
         body: String::from_utf8_lossy(body).into_owned(),
     });
-    if let Some(push) = world.pushes.iter().position(|(part, ..)| path.contains(part)) {
-        let (_, name, number, commit) = world.pushes.remove(push);
+    if let Some(edit) = world.edits.iter().position(|(part, ..)| path.contains(part)) {
+        let (_, name, number, field, value) = world.edits.remove(edit);
         let pull = world.repositories.get_mut(&name).unwrap().pulls.get_mut(&number).unwrap();
-        pull["head"]["sha"] = commit.into();
+        *pull.pointer_mut(field).unwrap() = value.into();
     }
     let fault = world.faults.iter_mut().position(|fault| fault.fits(method.as_str(), &path));
     let effect = match fault.map(|fault| world.faults[fault].use_up()) {

@@ -169,7 +169,19 @@ impl Repository {
     /// Pushes when a path is asked for the next time, before it is answered.
     pub fn push_when(&self, path: &str, number: u64, commit: &str) {
         self.with(|world, name| {
-            world.pushes.push((path.to_owned(), name.to_owned(), number, commit.to_owned()));
+            world.edits.push((path.to_owned(), name.to_owned(), number, "/head/sha", commit.to_owned()));
+        });
+    }
+
+    /// Turns a pull request to another branch.
+    pub fn retarget(&self, number: u64, branch: &str) {
+        self.edit_pull(number, |pull| pull["base"]["ref"] = json!(branch));
+    }
+
+    /// The same when a path is asked for the next time, before it is answered.
+    pub fn retarget_when(&self, path: &str, number: u64, branch: &str) {
+        self.with(|world, name| {
+            world.edits.push((path.to_owned(), name.to_owned(), number, "/base/ref", branch.to_owned()));
         });
     }
 

@@ -67,6 +67,24 @@ fn a_branch_with_a_configuration_of_its_own_is_no_base() {
 }
 
 #[test]
+fn a_pull_request_that_is_turned_to_another_branch_is_none_of_ours() {
+    let world = World::new();
+    let evil = runtime().block_on(Sandbox::start("127.0.0.1:0".parse().unwrap(), Storage::Memory)).unwrap();
+    let config = format!("[environments.prod]\napi_url = \"{}\"\n[register]\napprovals = 0\n", evil.url());
+    let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
+    world.repository.branch("mine", &base);
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "main");
+    world.repository.review(number, "rita", "APPROVED", &head);
+    for command in ["esm prod plan", "esm prod register"] {
+        // When the service has looked at its branch, and not yet at its files.
+        world.repository.retarget(number, "main");
+        world.repository.retarget_when("/tarball", number, "mine");
+        world.say("jane", number, command);
+        assert_eq!((evil.requests().len(), world.writes()), (0, Vec::new()), "{command}: {}", world.log());
+    }
+}
+
+#[test]
 fn an_archive_that_unpacks_to_too_much_is_not_read() {
     let (seen, _world) = said_of_archive(|head| {
         let bomb = vec![b' '; 2 << 20];

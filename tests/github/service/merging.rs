@@ -74,7 +74,8 @@ fn a_push_to_the_default_branch_is_applied_under_the_guards() {
     assert_eq!(world.writes().len(), 11, "{}", world.log());
 
     // Nobody can agree to it there.
-    world.repository.branch("main", &head);
+    world.repository.merge(number, &head);
+    world.pull_event("closed", number, true);
     let back = world.commit(&[("schemas/many.avdl", &many(5))]);
     world.repository.branch("main", &back);
     world.deliver("push", &push_payload("refs/heads/main", &back));
@@ -105,4 +106,56 @@ fn closing_what_was_never_registered_says_nothing() {
     world.repository.close(number);
     world.pull_event("closed", number, false);
     assert_eq!(world.answers(number).len(), 1, "the plan");
+}
+
+#[test]
+fn a_merge_of_a_commit_that_nobody_saw_a_plan_of_waits_for_a_word() {
+    let world = World::new();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let unseen = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
+    world.repository.push(number, &unseen);
+    world.repository.merge(number, &unseen);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0], "{}", world.log());
+    seen!("merge_of_an_unseen_commit", world.answers(number).pop().unwrap());
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn a_merge_that_touches_nothing_applies_nothing_that_others_left() {
+    let world = World::new();
+    let left = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.branch("main", &left);
+    let (number, head) = open(&world, &[("README.md", "hello")]);
+    world.repository.merge(number, &head);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0], "{}", world.log());
+    assert_eq!(world.answers(number), [""; 0]);
+}
+
+#[test]
+fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/many.avdl", &many(2))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    let registered = world.writes().len();
+    assert!(registered > 0, "{}", world.log());
+    let pushed = world.commit(&[("README.md", "a typo")]);
+    world.repository.branch("main", &pushed);
+    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    assert_eq!(world.writes().len(), registered, "{}", world.log());
+    seen!("push_against_what_is_registered", world.seen(0, &pushed));
+    // Nobody keeps it any more.
+    world.repository.close(number);
+    world.pull_event("closed", number, false);
+    let again = world.commit(&[("README.md", "another")]);
+    world.repository.branch("main", &again);
+    world.deliver("push", &push_payload("refs/heads/main", &again));
+    assert!(
+        world.writes()[registered..].contains(&"DELETE /api/v1/monitor/{id}".to_owned()),
+        "{:?}",
+        world.writes()
+    );
 }
