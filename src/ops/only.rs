@@ -1,14 +1,20 @@
 //! `--only`: the addresses that a plan is restricted to.
 
+use std::collections::BTreeSet;
+
 use globset::{Glob, GlobMatcher};
 
 use super::{Failure, Planned};
+use crate::model::Address;
 use crate::plan::Options;
 
 /// The addresses that match a pattern; without a pattern all of them.
 #[derive(Debug, Clone)]
 pub struct Addresses {
-    pattern: Option<(String, GlobMatcher)>,
+    matcher: Option<GlobMatcher>,
+    except: BTreeSet<Address>,
+    /// How people call them; none for all.
+    name: Option<String>,
 }
 
 impl Addresses {
@@ -18,21 +24,32 @@ impl Addresses {
     ///
     /// When it is no pattern.
     pub fn matching(pattern: Option<&str>) -> Result<Self, Failure> {
-        let compiled = pattern.map(|pattern| Ok((pattern.to_owned(), Glob::new(pattern)?.compile_matcher())));
-        let pattern = compiled
+        let compiled = pattern.map(|pattern| Ok(Glob::new(pattern)?.compile_matcher()));
+        let matcher = compiled
             .transpose()
             .map_err(|error: globset::Error| Failure::Usage(format!("--only: {error}")))?;
-        Ok(Self { pattern })
+        Ok(Self { matcher, except: BTreeSet::new(), name: pattern.map(str::to_owned) })
+    }
+
+    /// The same without some; `whose` says which those are.
+    pub fn but_for(mut self, except: impl IntoIterator<Item = Address>, whose: &str) -> Self {
+        self.except.extend(except);
+        if !self.except.is_empty() {
+            let all = self.name.as_deref().unwrap_or("all");
+            self.name = Some(format!("{all} but {} of {whose}", self.except.len()));
+        }
+        self
     }
 
     /// Whether an address is one of them.
     pub fn contain(&self, address: &str) -> bool {
-        self.pattern.as_ref().is_none_or(|(_, matcher)| matcher.is_match(address))
+        self.matcher.as_ref().is_none_or(|matcher| matcher.is_match(address))
+            && !self.except.iter().any(|except| except.as_str() == address)
     }
 
-    /// The pattern.
-    pub fn pattern(&self) -> Option<&str> {
-        self.pattern.as_ref().map(|(pattern, _)| pattern.as_str())
+    /// How people call them: the pattern; none if they are all.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 }
 

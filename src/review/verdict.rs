@@ -160,8 +160,6 @@ pub enum Missing {
     },
     /// What would be done now is more or other than what was shown.
     Other(Named),
-    /// Other open pull requests have registered these.
-    Elsewhere(Vec<(u64, Address)>),
     /// A guard: what it says, and what to do.
     Guard {
         /// The guard's name.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::dispatch::Context;
 use super::job::{Answer, Ended, Receipt};
 use super::log::Level;
-use super::planning::Asked;
+use super::planning::{self, Asked};
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::Built;
@@ -44,15 +44,15 @@ pub async fn apply(
     let now = &service.settings.now;
     ops::recover(&built.project, &planned.compiled, &planned.refreshed, &state, now())?;
     let plan = planned.plan.clone();
-    let only = ops::Addresses::matching(order.asked.only.as_deref())?;
-    let test = |address: &str| only.contain(address);
+    let addresses = planning::addresses(context, order.asked)?;
+    let test = |address: &str| addresses.contain(address);
     let request = PlanRequest {
         project: &built.project,
         name: context.environment,
         environment: &built.environment,
         reader: None,
         state: &state,
-        options: order.asked.options(&test),
+        options: order.asked.options(&addresses, &test),
         now: now(),
     };
     let step = |change: &Change, outcome: &Outcome, _elapsed, _done, _total| {

@@ -11,9 +11,7 @@ use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build, touches};
 use crate::github::{CheckOutput, CommitSha, Conclusion};
-use crate::model::Address;
 use crate::ops::Connection;
-use crate::plan::Plan;
 use crate::review::{Missing, judge_plan, subset};
 
 /// A pull request was merged.
@@ -89,7 +87,6 @@ async fn apply_left(
             Err(other) => missing.push(Missing::Other(other)),
         },
     }
-    missing.extend(live_elsewhere(context, &planned.plan)?);
     judge_plan(&planned.plan, &mut missing);
     if !missing.is_empty() {
         return Ok(Left::Missing(missing));
@@ -104,19 +101,6 @@ async fn apply_left(
     };
     let answer = apply(context, built, planned, connection, &order).await?;
     Ok(Left::Answer(Answer { receipt: None, ..answer }))
-}
-
-/// Changes of what other open pull requests have registered: the default branch does not know of that yet, and would take it
-/// back.
-fn live_elsewhere(context: &Context<'_>, plan: &Plan) -> Result<Option<Missing>, Trouble> {
-    let others = context.service.ledger.live(&context.job.repository, context.environment)?;
-    let mut found: Vec<(u64, Address)> = Vec::new();
-    for (number, live) in others.iter().filter(|(number, _)| *number != context.number) {
-        let ours = plan.changes.iter().map(|change| &change.address);
-        let both = ours.filter(|address| live.addresses.contains(*address));
-        found.extend(both.map(|address| (*number, address.clone())));
-    }
-    Ok((!found.is_empty()).then_some(Missing::Elsewhere(found)))
 }
 
 /// Somebody pushed to the default branch: what is not from a pull request is applied, too, and a check says so.

@@ -13,7 +13,7 @@ use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
-use crate::ops::{self, AgainstRequest, Base, Failure, PlanRequest, Planned};
+use crate::ops::{self, Addresses, AgainstRequest, Base, Failure, PlanRequest, Planned};
 use crate::plan::{Only, Options, Plan};
 use crate::project::Project;
 use crate::render::Header;
@@ -40,9 +40,13 @@ impl Asked {
         }
     }
 
-    /// The options of a plan.
-    pub fn options<'a>(&'a self, test: &'a (dyn Fn(&str) -> bool + Sync)) -> Options<'a> {
-        let only: Option<Only<'a>> = self.only.as_deref().map(|pattern| (pattern, test));
+    /// The options of a plan of these addresses, which `test` tells.
+    pub fn options<'a>(
+        &self,
+        addresses: &'a Addresses,
+        test: &'a (dyn Fn(&str) -> bool + Sync),
+    ) -> Options<'a> {
+        let only: Option<Only<'a>> = addresses.name().map(|name| (name, test));
         Options {
             reset_drift: self.reset_drift,
             allow_deletes: self.allow_deletes,
@@ -214,6 +218,16 @@ pub async fn live(
     result
 }
 
+/// What a plan is about: what is asked for, but for what other open pull requests have registered. The files that are
+/// planned do not know of that yet, and would take it back.
+pub fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Failure> {
+    let live = context.service.ledger.live(&context.job.repository, context.environment);
+    let live = live.map_err(|error| Failure::Message(error.to_string()))?;
+    let others = live.into_iter().filter(|(number, _)| *number != context.number);
+    let theirs = others.flat_map(|(_, live)| live.addresses);
+    Ok(Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests"))
+}
+
 /// A plan against a Datadog that is connected.
 pub async fn with(
     context: &Context<'_>,
@@ -221,8 +235,8 @@ pub async fn with(
     asked: &Asked,
     connection: &ops::Connection,
 ) -> Result<(Planned, Header), Failure> {
-    let only = ops::Addresses::matching(asked.only.as_deref())?;
-    let test = |address: &str| only.contain(address);
+    let addresses = addresses(context, asked)?;
+    let test = |address: &str| addresses.contain(address);
     let state = context.site.state(context.environment);
     let reader = connection.writer.reader();
     let request = PlanRequest {
@@ -231,11 +245,13 @@ pub async fn with(
         environment: &built.environment,
         reader: Some(&reader),
         state: &state,
-        options: asked.options(&test),
+        options: asked.options(&addresses, &test),
         now: (context.service.settings.now)(),
     };
     let planned = ops::plan(&request, again(built, context.environment)?).await?;
-    ops::matches_something(&planned, &request.options)?;
+    if asked.only.is_some() {
+        ops::matches_something(&planned, &request.options)?;
+    }
     let header = header(built, &planned, &connection.target);
     Ok((planned, header))
 }

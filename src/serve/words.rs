@@ -109,20 +109,6 @@ fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
             "What would be done now is more or other than what was shown: {}. The new plan is above.",
             changed(changes)
         ),
-        Missing::Elsewhere(theirs) => {
-            let named = theirs
-                .iter()
-                .take(NAMED)
-                .map(|(number, address)| format!("{} (pull request {number})", code(address.as_str())));
-            let more = match theirs.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(", and {more} more"),
-            };
-            format!(
-                "It would change what other open pull requests have registered: {}{more}. Merge or close those first.",
-                named.collect::<Vec<_>>().join(", ")
-            )
-        }
         Missing::Guard { guard, message, help } if guard == "max_deletes" => {
             let allow = help.rsplit_once("--allow-deletes ").map(|(_, number)| number).unwrap_or_default();
             let number: String = allow.chars().take_while(char::is_ascii_digit).collect();

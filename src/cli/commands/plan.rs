@@ -21,7 +21,7 @@ pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output
     let options = Options {
         reset_drift: arguments.reset_drift,
         allow_deletes: arguments.allow_deletes,
-        only: only.pattern().map(|pattern| (pattern, &test as &(dyn Fn(&str) -> bool + Sync))),
+        only: only.name().map(|name| (name, &test as &(dyn Fn(&str) -> bool + Sync))),
         ..Options::default()
     };
     let (planned, mut header) = if let Some(wanted) = &arguments.against {
