@@ -62,6 +62,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// The file, whatever stands in it.
+    fn whole_file(self) -> Self {
+        Self { line: 1, end_line: 1, columns: None, ..self }
+    }
+
     fn of(source: &SourceReference, prefix: &str) -> Self {
         let SourceReference { file, line, column } = source;
         let columns = Some((*column, *column + 1));
@@ -147,11 +152,15 @@ pub fn of_plan(plan: &Plan, prefix: &str) -> Vec<Annotation> {
         let strong = change.effect.iter().any(|effect| is_strong(effect));
         (!matches!(change.action, Action::Delete | Action::Replace), !strong)
     });
-    told.extend(changes.into_iter().map(|change| Annotation {
-        level: Level::Notice,
-        place: change.source.as_ref().map(|source| Place::of(source, prefix)),
-        title: format!("{} {}", change.action.word(), change.address),
-        message: change.effect.join("; "),
+    told.extend(changes.into_iter().map(|change| {
+        let place = change.source.as_ref().map(|source| Place::of(source, prefix));
+        Annotation {
+            level: Level::Notice,
+            // What is deleted is not where it was any more.
+            place: if change.action == Action::Delete { place.map(Place::whole_file) } else { place },
+            title: format!("{} {}", change.action.word(), change.address),
+            message: change.effect.join("; "),
+        }
     }));
     told
 }

@@ -8,7 +8,7 @@ use crate::config::Register;
 use crate::diag::{Code, Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, Conclusion};
 use crate::ops::{Applied, Verified};
-use crate::plan::{Plan, SourceReference};
+use crate::plan::{Action, Plan, SourceReference};
 use crate::render::markdown::{self, Comment, Context, code};
 use crate::render::{Header, count};
 
@@ -120,9 +120,11 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
     let mut remarks = Vec::new();
     for change in &plan.changes {
         let Some(place) = &change.source else { continue };
+        // What is deleted is not where it was any more.
+        let line = if change.action == Action::Delete { 1 } else { place.line };
         remarks.push(Remark {
-            end_line: place.line,
-            place: place.clone(),
+            end_line: line,
+            place: SourceReference { line, ..place.clone() },
             level: AnnotationLevel::Notice,
             title: Some(format!("{} {}", change.action.word(), change.address)),
             // An effect tells live values.
