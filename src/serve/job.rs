@@ -68,7 +68,7 @@ pub struct Comment {
 /// What came of a job, for people.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// A new comment.
+    /// A new comment; what was pushed has no place for one, and there it is the text of the check.
     pub comment: Option<String>,
     /// A reaction to the comment that asked.
     pub receipt: Option<Receipt>,
@@ -110,6 +110,12 @@ impl Receipt {
 }
 
 impl Answer {
+    /// What was pushed is not applied, and why.
+    pub fn of_push(head: &CommitSha, text: String) -> Self {
+        let ended = Ended { head: head.clone(), title: "Not applied".to_owned(), is_well: false };
+        Self { comment: Some(text), receipt: None, ended: Some(ended) }
+    }
+
     /// A refusal, or a failure.
     pub fn refused(text: String) -> Self {
         Self { comment: Some(text), receipt: Some(Receipt::Refused), ended: None }

@@ -10,7 +10,7 @@ use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build, touches};
-use crate::github::{CheckOutput, CommitSha, Conclusion};
+use crate::github::CommitSha;
 use crate::ops::Connection;
 use crate::review::{Missing, judge_plan, subset};
 
@@ -121,20 +121,13 @@ pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer,
         site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
     let result = apply_left(context, None, &head, &built, &connection).await;
     context.close(connection).await;
-    let (conclusion, title, summary) = match result? {
-        Left::Answer(Answer { comment: Some(comment), ended: Some(ended), .. }) => {
-            let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
-            (conclusion, ended.title, comment)
-        }
-        Left::Answer(_) => return Ok(Answer::default()),
+    match result? {
+        // Where nothing was done, nothing is told.
+        Left::Answer(answer) => Ok(Answer { receipt: None, ..answer }),
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
-            let title = "Not applied".to_owned();
             let missing = speech::for_readers(missing, site.is_public());
-            (Conclusion::ActionRequired, title, speech::push_refused(context.environment, &missing))
+            Ok(Answer::of_push(&head, speech::push_refused(context.environment, &missing)))
         }
-    };
-    let output = CheckOutput { title, summary, text: None, annotations: Vec::new() };
-    planning::check(context, &head, conclusion, output).await?;
-    Ok(Answer::default())
+    }
 }

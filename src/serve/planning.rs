@@ -308,7 +308,7 @@ async fn publish(
 }
 
 /// Writes the check of an environment.
-pub async fn check(
+async fn check(
     context: &Context<'_>,
     commit: &CommitSha,
     conclusion: Conclusion,
@@ -334,10 +334,16 @@ pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> 
         let body = speech::with_end(&shown.body, &ended.title);
         context.site.client.sticky(context.number, &marker, &body, false).await?;
     }
+    told(context, ended, None).await
+}
+
+/// Says in the check how an apply ended; without a text, that the text is a comment.
+pub async fn told(context: &Context<'_>, ended: &Ended, text: Option<String>) -> Result<(), Trouble> {
     let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
+    let elsewhere = || format!("{}; the result is a comment of the pull request.", ended.title);
     let output = CheckOutput {
         title: ended.title.clone(),
-        summary: format!("{}; the result is a comment of the pull request.", ended.title),
+        summary: text.unwrap_or_else(elsewhere),
         text: None,
         annotations: Vec::new(),
     };

@@ -201,21 +201,29 @@ fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
         Task::Merged { .. } => {
             Some(Answer { comment: Some(speech::not_applied(environment, trouble)), ..Answer::default() })
         }
-        Task::Look { .. } | Task::Closed { .. } | Task::Pushed { .. } => None,
+        // Without an environment there is no check that could tell it.
+        Task::Pushed { sha } => {
+            environment.map(|name| Answer::of_push(sha, speech::push_failed(name, trouble)))
+        }
+        Task::Look { .. } | Task::Closed { .. } => None,
     }
 }
 
 /// Tells what came of a job. Each part can be repeated.
 async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
-    let (Some(answer), Some(number)) = (&job.answer, job.task.number()) else { return Ok(()) };
-    if *answer == Answer::default() {
+    let Some(answer) = job.answer.as_ref().filter(|answer| **answer != Answer::default()) else {
         return Ok(());
-    }
+    };
     let site = service.site(&job.repository).await?;
     if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
+        let number = job.task.number().unwrap_or_default();
         let context = Context { service, site: &site, job, id, number, environment };
-        planning::ended(&context, ended).await?;
+        match job.task {
+            Task::Pushed { .. } => planning::told(&context, ended, answer.comment.clone()).await?,
+            _ => planning::ended(&context, ended).await?,
+        }
     }
+    let Some(number) = job.task.number() else { return Ok(()) };
     if let Some(text) = &answer.comment {
         // The same for every try, and for none that a lost ledger knew.
         let key = format!("{} {}", job.delivery, job.environment.as_deref().unwrap_or_default());

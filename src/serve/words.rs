@@ -181,6 +181,17 @@ pub fn not_applied(environment: Option<&str>, trouble: &Trouble) -> String {
     format!("**Not applied.** The merge is in, and nothing was written{to}.\n\n- {}", told(trouble))
 }
 
+/// What was pushed and cannot be applied, and why.
+pub fn push_failed(environment: &str, trouble: &Trouble) -> String {
+    let why = match trouble {
+        Trouble::Told(failure) if matches!(**failure, Failure::Diagnostics(_)) => {
+            "The schemas have errors; `bellwether check` names them.".to_owned()
+        }
+        other => told(other),
+    };
+    format!("Nothing was written to {}.\n\n- {why}", code(environment))
+}
+
 fn told(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Told(failure) => match failure.as_ref() {

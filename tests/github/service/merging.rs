@@ -1,7 +1,7 @@
 //! What is merged, pushed and closed.
 
 use super::support::{CART, World, push_payload, seen};
-use crate::double::Pull;
+use crate::double::{Fault, Pull};
 
 /// A schema with so many monitors.
 fn many(count: usize) -> String {
@@ -157,4 +157,22 @@ fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
     world.repository.branch("main", &again);
     world.deliver("push", &push_payload("refs/heads/main", &again));
     assert_eq!(world.writes()[registered + 1..], ["DELETE /api/v1/monitor"; 2], "{}", world.log());
+}
+
+#[test]
+fn what_came_of_a_push_is_told_whatever_stood_in_its_way() {
+    let world = World::new();
+    let broken = world.commit(&[("schemas/many.avdl", "no schema")]);
+    world.repository.branch("main", &broken);
+    world.deliver("push", &push_payload("refs/heads/main", &broken));
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("push_of_mistakes", world.seen(0, &broken));
+
+    let pushed = world.commit(&[("schemas/many.avdl", &many(1))]);
+    world.repository.branch("main", &pushed);
+    world.github.fault(Fault::status("POST", "/check-runs", 502));
+    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 2]);
+    let seen = world.seen(0, &pushed);
+    assert!(seen.contains("Applied 2 of 2"), "{seen}");
 }
