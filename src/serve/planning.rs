@@ -16,7 +16,7 @@ use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, S
 use crate::ops::{self, Addresses, AgainstRequest, Base, Failure, PlanRequest, Planned};
 use crate::plan::{Only, Options, Plan};
 use crate::project::Project;
-use crate::render::Header;
+use crate::render::{Header, markdown};
 use crate::review::{Command, Verb};
 
 /// What a plan is asked for.
@@ -173,9 +173,7 @@ async fn make(
 /// Where Datadog shows monitors, if that is known.
 fn pages(target: &Target) -> Option<String> {
     let Target::Site(site) = target else { return None };
-    // The sites of other regions have a name of their own where the first two have `app`.
-    let host = if site.matches('.').count() == 1 { format!("app.{site}") } else { site.clone() };
-    Some(format!("https://{host}/monitors/"))
+    Some(markdown::monitor_pages(site))
 }
 
 /// A plan against the base branch's schemas: no keys, no Datadog.

@@ -123,8 +123,7 @@ fn touches_a_project(files: &ChangedFiles) -> bool {
 
 /// A URL that can stand in Markdown as it is.
 fn checked_link(link: &str) -> Result<&str, Failure> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
-    if link.starts_with("https://") && link.chars().all(is_plain) {
+    if render::markdown::is_plain_url(link) {
         return Ok(link);
     }
     Err(Failure::Usage("--link: it has to be a URL that begins with https://".to_owned()))

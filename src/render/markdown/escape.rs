@@ -148,12 +148,13 @@ pub fn fence(language: &str, lines: &[String]) -> String {
 
 /// An address of the web, if it is one that needs no escaping.
 pub fn link(text: &str, url: &str) -> String {
+    if is_plain_url(url) { format!("[{text}]({url})") } else { text.to_owned() }
+}
+
+/// Whether an address of the web can stand in Markdown as it is.
+pub fn is_plain_url(url: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#@!$&*+,;=%".contains(c);
-    if url.starts_with("https://") && url.chars().all(is_plain) {
-        format!("[{text}]({url})")
-    } else {
-        text.to_owned()
-    }
+    url.starts_with("https://") && url.chars().all(is_plain)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod warnings;
 pub use applied::applied;
 pub use diagnostics::{diagnostics, failure};
 pub use drift::drift;
-pub use escape::{code, link, prose};
+pub use escape::{code, is_plain_url, link, prose};
 pub use plan::plan;
 pub use warnings::is_told_to_everybody;
 
