@@ -156,6 +156,14 @@ impl ApiError {
         })
     }
 
+    /// Whether the same call may succeed later, without anybody doing anything.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::RateLimited { .. } | Self::Server { .. }
+        )
+    }
+
     /// Whether a write that ended so may have happened all the same. Then only a read can tell.
     pub fn outcome_unknown(&self) -> bool {
         match self {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::dispatch::Context;
-use super::job::{Answer, Ended, Receipt};
+use super::job::{Answer, Ended, Job, Receipt};
 use super::log::Level;
 use super::planning::{self, Asked};
 use super::speech;
@@ -64,6 +64,7 @@ pub async fn apply(
         context.log(level, "change", &format!("{} {}: {word}", change.action.word(), change.address));
     };
     // Before the first write: an apply that is cut off has made a part of it live.
+    service.ledger.keep(context.id, &Job { begun: true, ..context.job.clone() })?;
     if order.is_open {
         let addresses = plan.changes.iter().map(|change| change.address.clone());
         let (repository, commit) = (&context.job.repository, order.commit.as_str());

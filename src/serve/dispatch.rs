@@ -34,6 +34,8 @@ pub struct Context<'a> {
     pub number: u64,
     /// The environment.
     pub environment: &'a str,
+    /// How often the job has failed for a passing reason.
+    pub failures: u32,
 }
 
 impl Context<'_> {
@@ -68,13 +70,13 @@ impl Context<'_> {
 }
 
 /// Does a job. It is begun anew after every failure, so that nothing in it relies on what an earlier try found.
-pub async fn run(service: &Service, id: u64, job: &Job) -> Result<Outcome, Trouble> {
+pub async fn run(service: &Service, id: u64, job: &Job, failures: u32) -> Result<Outcome, Trouble> {
     let site = service.site(&job.repository).await?;
     let Some(environment) = job.environment.as_deref() else {
         return divide(service, &site, id, job).await;
     };
-    let context =
-        Context { service, site: &site, job, id, number: job.task.number().unwrap_or_default(), environment };
+    let number = job.task.number().unwrap_or_default();
+    let context = Context { service, site: &site, job, id, number, environment, failures };
     let answer = match &job.task {
         Task::Look { .. } => planning::look(&context).await?,
         Task::Said { comment, .. } => match &comment.said {

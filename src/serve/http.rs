@@ -103,7 +103,7 @@ async fn take(app: &App, headers: &HeaderMap, body: Body, guid: &str, event: &st
     };
     // The name as it is set up: GitHub ignores case, and what is kept is found by it.
     let repository = watched.repository.clone();
-    let job = Job { repository, environment: None, delivery: guid.to_owned(), task, answer: None };
+    let job = Job::new(repository, guid.to_owned(), task);
     match service.ledger.take(&job, (service.settings.now)()) {
         Ok(Some(id)) => {
             queue::enqueue(service, id, &job);

@@ -16,6 +16,9 @@ pub struct Job {
     pub delivery: String,
     /// What is to be done.
     pub task: Task,
+    /// Whether writing was begun: by a service that ended before it knew what came of it, where there is no answer.
+    #[serde(default)]
+    pub begun: bool,
     /// What came of it: only telling it is left.
     pub answer: Option<Answer>,
 }
@@ -106,6 +109,13 @@ impl Receipt {
             Self::Refused => Reaction::ThumbsDown,
             Self::Unclear => Reaction::Confused,
         }
+    }
+}
+
+impl Job {
+    /// A job that was just asked for.
+    pub fn new(repository: Repository, delivery: String, task: Task) -> Self {
+        Self { repository, environment: None, delivery, task, begun: false, answer: None }
     }
 }
 

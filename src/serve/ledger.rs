@@ -358,13 +358,7 @@ mod tests {
     use super::*;
 
     fn job(delivery: &str, task: Task) -> Job {
-        Job {
-            repository: "a/b".parse().unwrap(),
-            environment: None,
-            delivery: delivery.to_owned(),
-            task,
-            answer: None,
-        }
+        Job::new("a/b".parse().unwrap(), delivery.to_owned(), task)
     }
 
     #[tokio::test]

@@ -41,9 +41,8 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             planning::show(context, &pull, &Asked::default(), false).await?;
-            let word = service.settings.words.first().map_or("bellwether", String::as_str);
             let missing = speech::for_readers(missing, site.is_public());
-            let text = speech::merge_refused(context.environment, word, &missing);
+            let text = speech::merge_refused(context.job, service.settings.word(), &missing);
             Ok(Answer { comment: Some(text), ..Answer::default() })
         }
     }
@@ -127,7 +126,7 @@ pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer,
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let missing = speech::for_readers(missing, site.is_public());
-            Ok(Answer::of_push(&head, speech::push_refused(context.environment, &missing)))
+            Ok(Answer::of_push(&head, speech::push_refused(context.job, &missing)))
         }
     }
 }

@@ -114,6 +114,13 @@ pub struct Settings {
     pub now: Now,
 }
 
+impl Settings {
+    /// The word that commands are shown with.
+    fn word(&self) -> &str {
+        self.words.first().map_or("bellwether", String::as_str)
+    }
+}
+
 /// The service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {

@@ -8,7 +8,7 @@ use super::ledger::ShownPlan;
 use super::log::Level;
 use super::site::Purpose;
 use super::speech::{self, Finding};
-use super::trouble::Trouble;
+use super::trouble::{TRIES, Trouble, guarded};
 use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
 use crate::github::marker::PlanMarker;
@@ -93,9 +93,10 @@ pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) 
     Ok(Answer { comment: None, receipt: Some(receipt), ended: None })
 }
 
-/// Whether GitHub's time `one` is not after `other`.
+/// Whether GitHub's time `one` is before `other`. It counts whole seconds: of two things of the same second, nobody has
+/// read the one before the other.
 pub fn is_before(one: &str, other: &str) -> bool {
-    matches!((one.parse::<Timestamp>(), other.parse::<Timestamp>()), (Ok(one), Ok(other)) if one <= other)
+    matches!((one.parse::<Timestamp>(), other.parse::<Timestamp>()), (Ok(one), Ok(other)) if one < other)
 }
 
 /// Makes a plan and shows it: in the comment, in the check, and in the ledger.
@@ -105,11 +106,22 @@ pub async fn show(
     asked: &Asked,
     offline: bool,
 ) -> Result<bool, Trouble> {
-    let made = make(context, pull, asked, offline).await;
+    let made = guarded(make(context, pull, asked, offline)).await;
     let (finding, base) = match made {
         Ok((finding, base)) => (finding, Some(base)),
         // Not what a later try would mend: it is what there is to say.
         Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
+        Err(Trouble::Away(failure)) if context.failures + 1 >= TRIES => {
+            (speech::no_plan(context.environment, &speech::reason(&failure)), None)
+        }
+        // Told at once, and mended by the try that succeeds.
+        Err(Trouble::Away(failure)) => {
+            if context.failures == 0 {
+                let finding = speech::no_plan(context.environment, &speech::away(&failure));
+                publish(context, pull, finding, None, offline).await?;
+            }
+            return Err(Trouble::Away(failure));
+        }
         Err(other) => return Err(other),
     };
     let is_plan = finding.plan.is_some();
@@ -152,7 +164,7 @@ async fn make(
             base: base.short(),
             monitor_pages: pages(&built.environment.target),
             is_public: site.is_public(),
-            word: context.service.settings.words.first().map_or("bellwether", String::as_str),
+            word: context.service.settings.word(),
             rule: &built.project.config.register,
             changes_config: workspace.changes_config,
             offline,
@@ -165,7 +177,10 @@ async fn make(
         }
         // A mistake in the command, and not in what it is about.
         Err(failure @ Failure::Usage(_)) => return Err(failure.into()),
-        Err(other) => speech::no_plan(environment, &speech::reason(&other)),
+        Err(other) => match Trouble::from(other) {
+            Trouble::Told(failure) => speech::no_plan(environment, &speech::reason(&failure)),
+            passing => return Err(passing),
+        },
     };
     Ok((finding, base))
 }
@@ -324,7 +339,7 @@ async fn check(
     Ok(())
 }
 
-/// Says in the plan's comment and in the check how an apply ended. It can be repeated.
+/// Says in the plan's comment how an apply ended. It can be repeated.
 pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> {
     let (ledger, repository) = (&context.service.ledger, &context.job.repository);
     if let Some(shown) = ledger.shown(repository, context.number, context.environment)? {
@@ -332,7 +347,7 @@ pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> 
         let body = speech::with_end(&shown.body, &ended.title);
         context.site.client.sticky(context.number, &marker, &body, false).await?;
     }
-    told(context, ended, None).await
+    Ok(())
 }
 
 /// Says in the check how an apply ended; without a text, that the text is a comment.

@@ -12,13 +12,11 @@ use super::counters::JOBS;
 use super::dispatch::Context;
 use super::job::{Answer, Job, Task};
 use super::log::Level;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, guarded};
 use super::{Service, dispatch, planning, speech};
 use crate::github::Repository;
 use crate::stop;
 
-/// How often a job is begun that fails for a passing reason, before whoever asked is told.
-const TRIES: u32 = 6;
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -62,7 +60,7 @@ async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
             id = jobs.recv() => id,
         };
         let Some(id) = id else { return };
-        // On a thread of its own: to compile takes its time, and a panic ends the job, not the queue.
+        // On a thread of its own: to compile takes its time, and a panic in telling ends the job, not the queue.
         let (runtime, shared) = (Handle::current(), Arc::clone(&service));
         let job = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
@@ -119,16 +117,16 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Troub
                 job.answer = Some(Answer::default());
             }
             Err(Trouble::Kept(reason)) => return Err(Trouble::Kept(reason)),
-            Err(trouble) => match answer_of(job, &trouble) {
-                Some(answer) => {
-                    service.log_job(Level::Warn, "job failed", job, id, &trouble.to_string());
-                    job.answer = Some(answer);
-                }
-                None => {
+            Err(trouble) => {
+                // What failed may have been an apply.
+                job.begun = service.ledger.job(id)?.is_some_and(|kept| kept.begun);
+                let Some(answer) = answer_of(service, job, &trouble) else {
                     service.ledger.divide(id, &[])?;
                     return Err(trouble);
-                }
-            },
+                };
+                service.log_job(Level::Warn, "job failed", job, id, &trouble.to_string());
+                job.answer = Some(answer);
+            }
         }
         // Before it is told: whatever happens to GitHub now, it is not done again.
         if parts.is_empty() {
@@ -171,14 +169,14 @@ async fn wait(
 
 /// Does a job, again and again while it fails for a passing reason.
 async fn run(service: &Service, id: u64, job: &Job) -> Result<dispatch::Outcome, Trouble> {
-    // Whoever asked by a comment is told before long; all else waits until GitHub is back.
-    let tries = job.task.comment().map(|_| TRIES);
     let mut failures = 0;
     loop {
-        match dispatch::run(service, id, job).await {
-            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, tries, reason).await?,
+        let trouble = match guarded(dispatch::run(service, id, job, failures)).await {
+            Err(trouble @ (Trouble::Later(_) | Trouble::Away(_))) => trouble,
             result => return result,
-        }
+        };
+        let tries = trouble.tries(&job.task);
+        wait(service, id, job, &mut failures, tries, trouble.to_string()).await?;
     }
 }
 
@@ -194,43 +192,55 @@ async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
 }
 
 /// What is said of a failure, where somebody waits for an answer.
-fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
-    let environment = job.environment.as_deref();
+fn answer_of(service: &Service, job: &Job, trouble: &Trouble) -> Option<Answer> {
     match &job.task {
-        Task::Said { .. } => Some(Answer::refused(speech::failed(environment, trouble))),
+        Task::Said { .. } => Some(Answer::refused(speech::failed(job, trouble))),
         Task::Merged { .. } => {
-            Some(Answer { comment: Some(speech::not_applied(environment, trouble)), ..Answer::default() })
+            let comment = Some(speech::not_applied(job, trouble, service.settings.word()));
+            Some(Answer { comment, ..Answer::default() })
         }
         // Without an environment there is no check that could tell it.
-        Task::Pushed { sha } => {
-            environment.map(|name| Answer::of_push(sha, speech::push_failed(name, trouble)))
+        Task::Pushed { sha } if job.environment.is_some() => {
+            Some(Answer::of_push(sha, speech::push_failed(job, trouble)))
         }
-        Task::Look { .. } | Task::Closed { .. } => None,
+        Task::Pushed { .. } | Task::Look { .. } | Task::Closed { .. } => None,
     }
 }
 
-/// Tells what came of a job. Each part can be repeated.
+/// Tells what came of a job. Each part can be repeated, and none keeps those behind it from being told.
 async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
     let Some(answer) = job.answer.as_ref().filter(|answer| **answer != Answer::default()) else {
         return Ok(());
     };
     let site = service.site(&job.repository).await?;
-    if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
-        let number = job.task.number().unwrap_or_default();
-        let context = Context { service, site: &site, job, id, number, environment };
-        match job.task {
-            Task::Pushed { .. } => planning::told(&context, ended, answer.comment.clone()).await?,
-            _ => planning::ended(&context, ended).await?,
+    let mut failed = Ok(());
+    let mut keep = |part: Result<(), Trouble>| match part {
+        Err(trouble @ Trouble::Failed(_)) => {
+            failed = Err(trouble);
+            Ok(())
         }
-    }
-    let Some(number) = job.task.number() else { return Ok(()) };
-    if let Some(text) = &answer.comment {
+        other => other,
+    };
+    if let (Some(number), Some(text)) = (job.task.number(), &answer.comment) {
         // The same for every try, and for none that a lost ledger knew.
         let key = format!("{} {}", job.delivery, job.environment.as_deref().unwrap_or_default());
-        site.client.comment_once(number, &key, text).await?;
+        keep(site.client.comment_once(number, &key, text).await.map(drop).map_err(Trouble::from))?;
     }
     if let (Some(receipt), Some(comment)) = (answer.receipt, job.task.comment()) {
-        site.client.react(comment.id, receipt.reaction()).await?;
+        keep(site.client.react(comment.id, receipt.reaction()).await.map_err(Trouble::from))?;
     }
-    Ok(())
+    if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
+        let number = job.task.number().unwrap_or_default();
+        let context = Context { service, site: &site, job, id, number, environment, failures: 0 };
+        let text = match job.task {
+            Task::Pushed { .. } => answer.comment.clone(),
+            _ => {
+                keep(planning::ended(&context, ended).await)?;
+                None
+            }
+        };
+        // Last: a check is another one each time that it is told.
+        keep(planning::told(&context, ended, text).await)?;
+    }
+    failed
 }

@@ -40,7 +40,7 @@ pub async fn register(
                 planning::show(context, &pull, &asked, pull.fork && !pull.merged).await?;
             }
             let missing = speech::for_readers(missing, context.site.is_public());
-            Ok(Answer::refused(speech::refused(context.environment, command, &missing)))
+            Ok(Answer::refused(speech::refused(context.job, command, &missing)))
         }
         // A mistake in the command says nothing of the plan that is shown.
         Err(Trouble::Told(failure)) if matches!(*failure, Failure::Usage(_)) => Err(Trouble::Told(failure)),

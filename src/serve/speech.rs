@@ -14,7 +14,7 @@ use crate::render::{Header, count};
 
 use super::words;
 pub use super::words::{
-    closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
+    away, closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
     not_applied, nothing_left, push_failed, push_refused, reason, refused, unclear, which_environment,
 };
 

@@ -1,5 +1,6 @@
 //! What the service says in comments that are not a plan: refusals, receipts and help. Short, and all that is missing at once.
 
+use super::job::Job;
 use super::ledger::Live;
 use super::speech::PlanWords;
 use super::trouble::Trouble;
@@ -21,32 +22,54 @@ pub fn reason(failure: &Failure) -> String {
     }
 }
 
+/// There is no plan, since Datadog does not answer.
+pub fn away(failure: &Failure) -> String {
+    format!("{} (this is tried again for a while)", reason(failure))
+}
+
+/// What a job that ends without a result has written.
+fn written(job: &Job) -> String {
+    let environment = job.environment.as_deref();
+    let to = |word: &str| environment.map(|name| format!(" {word} {}", code(name))).unwrap_or_default();
+    match job.begun {
+        false => format!("Nothing was written{}.", to("to")),
+        true => format!(
+            "An apply was cut off, and a part of it may be live{}. Nothing was written since.",
+            to("in")
+        ),
+    }
+}
+
 /// Why an apply that was asked for is refused.
-pub fn refused(environment: &str, command: &Command, missing: &[Missing]) -> String {
-    let register =
-        |extra: &str| code(&format!("{}{extra}", command.written(Some(environment), Verb::Register)));
-    format!(
-        "**Not registered.** Nothing was written to {}.\n\n{}",
-        code(environment),
-        list(missing, &register)
-    )
+pub fn refused(job: &Job, command: &Command, missing: &[Missing]) -> String {
+    let register = |extra: &str| {
+        code(&format!("{}{extra}", command.written(job.environment.as_deref(), Verb::Register)))
+    };
+    format!("**Not registered.** {}\n\n{}", written(job), list(missing, &register))
 }
 
 /// Why what was merged is not applied.
-pub fn merge_refused(environment: &str, word: &str, missing: &[Missing]) -> String {
-    let register = |extra: &str| code(&format!("{word} {environment} register{extra}"));
+pub fn merge_refused(job: &Job, word: &str, missing: &[Missing]) -> String {
+    let register = |extra: &str| register(job, word, extra);
     format!(
-        "**Not applied.** The merge is in, and nothing was written to {}.\n\n{}\n\nThe plan above is the one of now. To apply it: {}",
-        code(environment),
+        "**Not applied.** The merge is in. {}\n\n{}\n\nThe plan above is the one of now. To apply it: {}",
+        written(job),
         list(missing, &register),
         register("")
     )
 }
 
+/// The command that applies what is merged.
+fn register(job: &Job, word: &str, extra: &str) -> String {
+    let environment = job.environment.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
+    code(&format!("{word}{environment} register{extra}"))
+}
+
 /// Why what was pushed is not applied.
-pub fn push_refused(environment: &str, missing: &[Missing]) -> String {
+pub fn push_refused(job: &Job, missing: &[Missing]) -> String {
+    let environment = job.environment.as_deref().unwrap_or_default();
     let apply = |extra: &str| code(&format!("bellwether apply --env {environment}{extra}"));
-    format!("Nothing was written to {}.\n\n{}", code(environment), list(missing, &apply))
+    format!("{}\n\n{}", written(job), list(missing, &apply))
 }
 
 fn list(missing: &[Missing], command: &dyn Fn(&str) -> String) -> String {
@@ -170,31 +193,34 @@ fn changed(changes: &[(Action, Address)]) -> String {
 }
 
 /// What cannot be done, and why.
-pub fn failed(environment: Option<&str>, trouble: &Trouble) -> String {
-    let to = environment.map(|name| format!(" to {}", code(name))).unwrap_or_default();
-    format!("**Failed.** Nothing was written{to}.\n\n- {}\n\nAsk again when that is mended.", told(trouble))
+pub fn failed(job: &Job, trouble: &Trouble) -> String {
+    format!("**Failed.** {}\n\n- {}\n\nAsk again when that is mended.", written(job), told(trouble))
 }
 
 /// What was merged and cannot be applied, and why.
-pub fn not_applied(environment: Option<&str>, trouble: &Trouble) -> String {
-    let to = environment.map(|name| format!(" to {}", code(name))).unwrap_or_default();
-    format!("**Not applied.** The merge is in, and nothing was written{to}.\n\n- {}", told(trouble))
+pub fn not_applied(job: &Job, trouble: &Trouble, word: &str) -> String {
+    format!(
+        "**Not applied.** The merge is in. {}\n\n- {}\n\nWhen that is mended: {}",
+        written(job),
+        told(trouble),
+        register(job, word, "")
+    )
 }
 
 /// What was pushed and cannot be applied, and why.
-pub fn push_failed(environment: &str, trouble: &Trouble) -> String {
+pub fn push_failed(job: &Job, trouble: &Trouble) -> String {
     let why = match trouble {
         Trouble::Told(failure) if matches!(**failure, Failure::Diagnostics(_)) => {
             "The schemas have errors; `bellwether check` names them.".to_owned()
         }
         other => told(other),
     };
-    format!("Nothing was written to {}.\n\n- {why}", code(environment))
+    format!("{}\n\n- {why}", written(job))
 }
 
 fn told(trouble: &Trouble) -> String {
     match trouble {
-        Trouble::Told(failure) => match failure.as_ref() {
+        Trouble::Told(failure) | Trouble::Away(failure) => match failure.as_ref() {
             Failure::Diagnostics(_) => {
                 "The schemas have errors; the plan's comment and the check name them.".to_owned()
             }

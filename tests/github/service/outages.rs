@@ -1,16 +1,20 @@
 //! GitHub is away, takes our token no longer, or loses answers; and the service is started anew in between.
 
-use super::support::{CART, World, until};
+use super::support::{CART, World, seen, until};
 use crate::TOKEN;
 use crate::double::{Actor, Fault, Pull};
 
 fn approved(world: &World) -> u64 {
+    approved_head(world).0
+}
+
+fn approved_head(world: &World) -> (u64, String) {
     let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
     world.repository.changes(number, &["schemas/cart.avdl"]);
     world.pull_event("opened", number, false);
     world.repository.review(number, "rita", "APPROVED", &head);
-    number
+    (number, head)
 }
 
 fn results(world: &World, number: u64) -> usize {
@@ -119,4 +123,109 @@ fn a_delivery_that_the_service_was_away_for_is_done_at_the_next_start() {
     world.start();
     world.settle();
     assert_eq!(world.answers(number).len(), 1, "{}", world.log());
+}
+
+/// Every read fails, so often.
+fn away(times: u32) -> String {
+    format!("[[rules]]\nmethod = \"GET\"\nstatus = 503\ntimes = {times}\n")
+}
+
+#[test]
+fn a_plan_is_made_when_datadog_is_back_and_until_then_the_check_says_so() {
+    let world = World::new();
+    let number = world.pull(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.push(number, &head);
+    world.datadog_faults(&away(9));
+    world.pull_event("opened", number, false);
+    let titles: Vec<String> =
+        world.repository.check_runs(&head).iter().map(|run| run.output["title"].to_string()).collect();
+    assert_eq!(titles, ["\"No plan\"", "\"1 create\""], "{}", world.log());
+    let answers = world.answers(number);
+    assert_eq!(answers.len(), 1);
+    assert!(answers[0].contains("esm prod register"), "{answers:?}");
+}
+
+#[test]
+fn a_plan_that_datadog_does_not_answer_for_long_is_not_waited_for() {
+    let world = World::new();
+    let number = world.pull(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.datadog_faults(&away(1_000));
+    world.pull_event("opened", number, false);
+    let answers = world.answers(number);
+    assert!(answers.len() == 1 && answers[0].contains("try again later\n"), "{answers:?}");
+}
+
+#[test]
+fn what_was_merged_while_datadog_was_away_is_applied_when_it_is_back() {
+    let world = World::new();
+    let number = approved(&world);
+    let merge = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.merge(number, &merge);
+    world.datadog_faults(&away(60));
+    world.pull_event("closed", number, true);
+    assert_eq!((world.writes().len(), results(&world, number)), (1, 1), "{}", world.log());
+}
+
+#[test]
+fn what_was_merged_while_datadog_was_away_for_long_can_be_asked_for() {
+    let world = World::new();
+    let number = approved(&world);
+    let merge = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.merge(number, &merge);
+    world.datadog_faults(&away(10_000));
+    world.pull_event("closed", number, true);
+    seen!("merged_while_away", world.answers(number).pop().unwrap());
+    world.datadog_faults("");
+    world.say("jane", number, "esm prod register");
+    assert_eq!((world.writes().len(), results(&world, number)), (1, 1), "{}", world.log());
+}
+
+#[test]
+fn what_a_service_that_was_killed_had_begun_is_not_told_as_never_written() {
+    let mut world = World::new();
+    let number = approved(&world);
+    world.datadog_faults("[[rules]]\nmethod = \"POST\"\nroute = \"/api/v1/monitor\"\ndelay_ms = 60000\n");
+    let (_, payload) = world.said("jane", number, "esm prod register");
+    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    until("an apply", || world.log().contains("\"event\":\"apply\""));
+    world.kill();
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
+    world.repository.push(number, &head);
+    world.datadog_faults("");
+    world.start();
+    world.settle();
+    seen!("begun_before_a_restart", world.answers(number).pop().unwrap());
+}
+
+#[test]
+fn a_mistake_of_ours_is_told_and_with_what_it_may_have_written() {
+    let (mut before, mut within) = (0, 0);
+    for calls in 1..20 {
+        let world = World::new();
+        let number = approved(&world);
+        world.panic_after(calls);
+        let comment = world.say("jane", number, "esm prod register");
+        if results(&world, number) == 1 {
+            break;
+        }
+        assert_eq!(world.repository.reactions(comment).last().unwrap(), "bellwether-bot -1");
+        let said = world.answers(number).pop().unwrap();
+        assert!(said.contains("bellwether itself failed"), "{said}");
+        let is_begun = said.contains("a part of it may be live in `prod`");
+        assert!(is_begun || (world.writes().is_empty() && said.contains("Nothing was written")), "{said}");
+        *(if is_begun { &mut within } else { &mut before }) += 1;
+    }
+    assert!(before > 0 && within > 0, "{before} {within}");
+}
+
+#[test]
+fn where_the_result_cannot_be_a_comment_the_check_tells_it() {
+    let world = World::new();
+    let (number, head) = approved_head(&world);
+    let locked = format!("/issues/{number}/comments");
+    world.github.fault(Fault::status("POST", &locked, 403).times(9));
+    world.say("jane", number, "esm prod register");
+    let runs = world.repository.check_runs(&head);
+    assert_eq!(runs.last().unwrap().output["title"], "Applied 1 of 1", "{}", world.log());
 }

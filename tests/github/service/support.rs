@@ -1,12 +1,13 @@
 //! A service that runs in this process, with a GitHub and a Datadog of its own, and deliveries for it.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use bellwether::datadog::{self, Credentials, Secret};
 use bellwether::github::{ApiUrl, Clock, Options, PrivateKey, Retry, Token};
-use bellwether::sandbox::{self, Sandbox, Storage};
+use bellwether::sandbox::{self, Faults, Sandbox, Storage};
 use bellwether::serve::{Access, Keys, Log, Running, Settings, Watched, WebhookSecrets};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -70,6 +71,8 @@ pub struct World {
     service: Option<Running>,
     url: String,
     guid: Mutex<u64>,
+    /// At which call for the time the service panics, counted down; 0 for never.
+    panic_in: Arc<AtomicU32>,
 }
 
 pub const CART: &str = r#"@namespace("com.example")
@@ -102,6 +105,7 @@ impl World {
             service: None,
             url: String::new(),
             guid: Mutex::new(0),
+            panic_in: Arc::default(),
         };
         let config = format!("{}{config}", world.config());
         let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
@@ -132,6 +136,7 @@ impl World {
         let lines = Arc::clone(&self.lines);
         let now: Arc<dyn Fn() -> Timestamp + Send + Sync> =
             Arc::new(|| "2026-01-01T12:00:00Z".parse().unwrap());
+        let panic_in = Arc::clone(&self.panic_in);
         let retry = || Retry { clock: Clock::skipping().0, ..Retry::default() };
         let secret = || Secret::new(KEY).unwrap();
         let api = ApiUrl::new(&self.github.url()).unwrap();
@@ -154,8 +159,28 @@ impl World {
                 Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned())),
                 Arc::clone(&now),
             ),
-            now,
+            now: Arc::new(move || {
+                let is_due = panic_in.try_update(Relaxed, Relaxed, |left| left.checked_sub(1)) == Ok(1);
+                assert!(!is_due, "a mistake in bellwether");
+                now()
+            }),
         }
+    }
+
+    /// The service panics when it asks for the time once more, after so many times.
+    pub fn panic_after(&self, calls: u32) {
+        self.panic_in.store(calls + 1, Relaxed);
+    }
+
+    /// From now on these faults of Datadog, in TOML.
+    pub fn datadog_faults(&self, toml: &str) {
+        self.datadog.set_faults(Faults::parse(toml).unwrap()).unwrap();
+    }
+
+    /// The service ends at once, whatever it is about.
+    pub fn kill(&mut self) {
+        let service = self.service.take().unwrap();
+        runtime().block_on(service.stop(Duration::ZERO));
     }
 
     /// Starts the service, anew.
