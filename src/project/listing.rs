@@ -9,27 +9,42 @@ use super::files::{MAX_FILE, TreeError};
 /// A project's files, held in memory.
 pub type Files = Listing<Vec<u8>>;
 
-/// Paths, relative to the project and with `/`, and what is there: for a file `T`, for a link or the like nothing.
+/// Paths, relative to the project and with `/`, and what is there.
 #[derive(Debug, Clone)]
-pub struct Listing<T>(BTreeMap<String, Option<T>>);
+pub struct Listing<T>(BTreeMap<String, Entry<T>>);
+
+#[derive(Debug, Clone)]
+enum Entry<T> {
+    File(T),
+    /// A link, a submodule or the like.
+    Special,
+    /// A file of so many bytes.
+    TooLarge(u64),
+}
 
 impl<T> Listing<T> {
     /// Adds a file.
     pub fn add(&mut self, path: impl Into<String>, file: T) {
-        self.0.insert(path.into(), Some(file));
+        self.0.insert(path.into(), Entry::File(file));
     }
 
     /// Adds what is no file: a link, a submodule. It is an error where a file is looked for, since passing over it
     /// would look as if its monitors were no longer asked for.
     pub fn add_special(&mut self, path: impl Into<String>) {
-        self.0.insert(path.into(), None);
+        self.0.insert(path.into(), Entry::Special);
+    }
+
+    /// Adds a file of `size` bytes that was not read. It is an error where it is looked for.
+    pub fn add_too_large(&mut self, path: impl Into<String>, size: u64) {
+        self.0.insert(path.into(), Entry::TooLarge(size));
     }
 
     /// What is at `path`.
     pub(super) fn get(&self, path: &str) -> Result<&T, TreeError> {
         match self.0.get(path) {
-            Some(Some(file)) => Ok(file),
-            Some(None) => Err(TreeError::NotAFile(path.to_owned())),
+            Some(Entry::File(file)) => Ok(file),
+            Some(Entry::Special) => Err(TreeError::NotAFile(path.to_owned())),
+            Some(Entry::TooLarge(size)) => Err(TreeError::TooLarge { path: path.to_owned(), size: *size }),
             None => {
                 self.passable(path)?;
                 Err(TreeError::Missing(path.to_owned()))
@@ -45,7 +60,7 @@ impl<T> Listing<T> {
         let is_hidden = |path: &str| path[prefix.len()..].split('/').any(|part| part.starts_with('.'));
         let mut found = Vec::new();
         for (path, file) in below.filter(|(path, _)| !is_hidden(path) && set.is_match(path)) {
-            if file.is_none() {
+            if matches!(file, Entry::Special) {
                 return Err(TreeError::NotAFile(path.clone()));
             }
             found.push(path.clone());
@@ -56,7 +71,7 @@ impl<T> Listing<T> {
     /// Makes sure that no part of the way to `path` is a link.
     fn passable(&self, path: &str) -> Result<(), TreeError> {
         let mut ways = path.match_indices('/').map(|(end, _)| &path[..end]);
-        match ways.find(|way| matches!(self.0.get(*way), Some(None))) {
+        match ways.find(|way| matches!(self.0.get(*way), Some(Entry::Special))) {
             Some(link) => Err(TreeError::NotAFile(link.to_owned())),
             None => Ok(()),
         }
@@ -83,6 +98,6 @@ impl<T> Default for Listing<T> {
 
 impl<T> FromIterator<(String, T)> for Listing<T> {
     fn from_iter<I: IntoIterator<Item = (String, T)>>(files: I) -> Self {
-        Self(files.into_iter().map(|(path, file)| (path, Some(file))).collect())
+        Self(files.into_iter().map(|(path, file)| (path, Entry::File(file))).collect())
     }
 }

@@ -111,6 +111,9 @@ pub async fn show(
         Ok((finding, base)) => (finding, Some(base)),
         // Not what a later try would mend: it is what there is to say.
         Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
+        Err(Trouble::Told(failure)) if !matches!(*failure, Failure::Usage(_)) => {
+            (speech::no_plan(context.environment, &speech::reason(&failure)), None)
+        }
         Err(Trouble::Away(failure)) if context.failures + 1 >= TRIES => {
             (speech::no_plan(context.environment, &speech::reason(&failure)), None)
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::site::Site;
 use super::trouble::Trouble;
 use crate::config::Environment;
-use crate::github::archive::{Limits, Wanted};
+use crate::github::archive::{File, Limits, Wanted};
 use crate::github::{ChangedFile, ChangedFiles, CommitSha, Files, PullRequest};
 use crate::ops::Failure;
 use crate::project::{self, CONFIG_FILE, Project};
@@ -80,7 +80,7 @@ pub async fn archive(site: &Site, commit: &CommitSha) -> Result<Files, Trouble> 
     let wanted = Wanted::project(&site.directory)
         .ok_or_else(|| Trouble::Failed("the project's directory is not one of the repository".to_owned()))?;
     let files = site.client.archive(commit, &wanted, &Limits::default()).await?;
-    let inside = |(path, bytes): (String, Vec<u8>)| Some((below(&path, &site.directory)?.to_owned(), bytes));
+    let inside = |(path, file): (String, File)| Some((below(&path, &site.directory)?.to_owned(), file));
     Ok(files.into_iter().filter_map(inside).collect())
 }
 
@@ -116,7 +116,7 @@ fn overlay(base: &Files, head: &Files, changed: Option<&[ChangedFile]>) -> Files
                     files.remove(before);
                 }
                 match head.get(&file.path) {
-                    Some(bytes) => files.insert(file.path.clone(), bytes.clone()),
+                    Some(found) => files.insert(file.path.clone(), found.clone()),
                     None => files.remove(&file.path),
                 };
             }
@@ -178,7 +178,15 @@ async fn finished<T>(reading: tokio::task::JoinHandle<Result<T, Failure>>) -> Re
 }
 
 fn read(files: Files) -> Result<Project, Failure> {
-    Project::read(files.into_iter().collect()).map_err(|error| Failure::Message(error.to_string()))
+    let mut listing = project::Files::default();
+    for (path, file) in files {
+        match file {
+            File::Plain(bytes) => listing.add(path, bytes),
+            File::Special => listing.add_special(path),
+            File::TooLarge(size) => listing.add_too_large(path, size),
+        }
+    }
+    Project::read(listing).map_err(|error| Failure::Message(error.to_string()))
 }
 
 #[cfg(test)]
@@ -186,7 +194,8 @@ mod tests {
     use super::*;
 
     fn files(list: &[(&str, &str)]) -> Files {
-        list.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+        let file = |text: &str| File::Plain(text.as_bytes().to_vec());
+        list.iter().map(|(path, text)| ((*path).to_owned(), file(text))).collect()
     }
 
     fn changed(path: &str, before: Option<&str>) -> ChangedFile {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use bellwether::github::archive::{Limits, Wanted};
+use bellwether::github::archive::{File, Limits, Wanted};
 use bellwether::github::{
     ApiUrl, App, Check, CheckState, Client, Error, Permission, PrivateKey, ReviewState, Token,
 };
@@ -164,7 +164,7 @@ async fn a_commits_files_come_from_its_archive_and_the_token_goes_nowhere_else()
     let files = client(&github).archive(&sha(&head), &wanted, &Limits::default()).await.unwrap();
     let paths: Vec<&str> = files.keys().map(String::as_str).collect();
     assert_eq!(paths, ["bellwether.toml", "schemas/cart.avdl"]);
-    assert_eq!(files["schemas/cart.avdl"], b"protocol P {}");
+    assert_eq!(files["schemas/cart.avdl"], File::Plain(b"protocol P {}".to_vec()));
     let requests = github.requests();
     let elsewhere = requests.iter().find(|request| request.path.starts_with("/codeload")).unwrap();
     assert!(!elsewhere.headers.contains_key("authorization"), "{elsewhere:?}");

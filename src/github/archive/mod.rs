@@ -17,8 +17,19 @@ pub use read::{ArchiveError, read};
 use super::transport::Call;
 use super::{Client, CommitSha, Error};
 
-/// Files by their path from the repository's root.
-pub type Files = BTreeMap<String, Vec<u8>>;
+/// Files by their path from the repository's root, and the links that are between them.
+pub type Files = BTreeMap<String, File>;
+
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum File {
+    /// A plain file, and its bytes.
+    Plain(Vec<u8>),
+    /// A link, which is not followed, or the like.
+    Special,
+    /// A file of so many bytes, which is larger than [`Limits::file`].
+    TooLarge(u64),
+}
 
 /// Which files of an archive are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +68,9 @@ pub struct Limits {
     pub entries: u64,
     /// Wanted files.
     pub files: usize,
-    /// Bytes of one wanted file.
+    /// Bytes of one wanted file. A larger one is named and not read.
     pub file: u64,
-    /// Bytes of all wanted files.
+    /// Bytes of all wanted files and their paths.
     pub total: u64,
     /// Parts of the path of a wanted file.
     pub depth: usize,
@@ -72,8 +83,8 @@ impl Default for Limits {
             unpacked: 4 << 30,
             entries: 1_000_000,
             files: 5_000,
-            file: 1 << 20,
-            total: 256 << 20,
+            file: 16 << 20,
+            total: 64 << 20,
             depth: 32,
         }
     }
@@ -84,7 +95,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the archive cannot be read, breaks a limit, or holds something at a wanted path that is no plain file.
+    /// When the archive cannot be read or breaks a limit.
     pub async fn archive(&self, sha: &CommitSha, wanted: &Wanted, limits: &Limits) -> Result<Files, Error> {
         let mut failures = 0;
         loop {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use flate2::read::GzDecoder;
 use tar::{Entry, EntryType};
 
-use super::{Files, Limits, Wanted};
+use super::{File, Files, Limits, Wanted};
 use crate::github::CommitSha;
 use crate::text::clean_line;
 
@@ -39,16 +39,6 @@ pub enum ArchiveError {
     /// More wanted files than are read.
     #[error("it has more than {0} schema and catalog files")]
     TooManyFiles(usize),
-    /// A wanted file that is too large.
-    #[error("`{path}` has {size} bytes, the limit is {limit}")]
-    FileTooLarge {
-        /// The file.
-        path: String,
-        /// Its size.
-        size: u64,
-        /// The limit.
-        limit: u64,
-    },
     /// A wanted file too deep down.
     #[error("`{path}` lies more than {limit} directories deep")]
     TooDeep {
@@ -60,12 +50,9 @@ pub enum ArchiveError {
     /// A path that leads out of the archive.
     #[error("`{0}` leads out of the archive")]
     Outside(String),
-    /// A wanted path that is a link.
+    /// A link where the wanted directory should be.
     #[error("`{0}` is a link; links are not followed")]
     Link(String),
-    /// A wanted path that is neither a file nor a link.
-    #[error("`{0}` is not a plain file")]
-    NotAFile(String),
     /// Two wanted files with one path.
     #[error("`{0}` is there twice")]
     Twice(String),
@@ -114,7 +101,7 @@ impl<R: Read> Read for Limited<R> {
 ///
 /// # Errors
 ///
-/// When it is broken, is of another commit, breaks a limit, or has something at a wanted path that is no plain file.
+/// When it is broken, is of another commit, breaks a limit, or has a link where the wanted directory should be.
 pub fn read(
     archive: impl Read,
     commit: &CommitSha,
@@ -136,7 +123,7 @@ pub fn read(
     let reader = GzDecoder::new(Limited { inner: archive, meter: packed.clone() });
     let mut archive = tar::Archive::new(Limited { inner: reader, meter: unpacked.clone() });
     let mut files = Files::new();
-    let (mut count, mut total) = (0, 0);
+    let (mut count, mut read, mut total) = (0, 0, 0);
     let entries = archive.entries().map_err(|error| failed(&error))?;
     // The length of an entry is what the archive says it is, and the names of entries are read into memory: therefore
     // what may be read is set anew from entry to entry.
@@ -152,25 +139,33 @@ pub fn read(
             same_commit(&mut entry, commit).map_err(|error| error.unwrap_or_else(|e| failed(&e)))?;
             continue;
         }
-        let Some(path) = wanted_path(&entry, wanted, limits)? else { continue };
+        let Some((path, is_file)) = wanted_path(&entry, wanted, limits)? else { continue };
         let size = entry.size();
-        if size > limits.file {
-            return Err(ArchiveError::FileTooLarge { path, size, limit: limits.file });
-        }
-        total += size;
+        let is_read = is_file && size <= limits.file;
+        total += path.len() as u64 + if is_read { size } else { 0 };
         if total > limits.total {
             let what = "of schema and catalog files";
             return Err(ArchiveError::TooLarge { what, limit: limits.total });
         }
-        if files.len() >= limits.files {
+        if is_read {
+            read += 1;
+        }
+        if read > limits.files {
             return Err(ArchiveError::TooManyFiles(limits.files));
         }
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).map_err(|error| failed(&error))?;
-        if content.len() as u64 != size {
-            return Err(ArchiveError::Broken(format!("`{path}` ends too soon")));
-        }
-        if files.insert(path.clone(), content).is_some() {
+        let file = match (is_file, is_read) {
+            (_, true) => {
+                let mut content = Vec::new();
+                entry.read_to_end(&mut content).map_err(|error| failed(&error))?;
+                if content.len() as u64 != size {
+                    return Err(ArchiveError::Broken(format!("`{path}` ends too soon")));
+                }
+                File::Plain(content)
+            }
+            (true, false) => File::TooLarge(size),
+            (false, false) => File::Special,
+        };
+        if files.insert(path.clone(), file).is_some() {
             return Err(ArchiveError::Twice(path));
         }
     }
@@ -193,12 +188,13 @@ fn same_commit<R: Read>(
     }
 }
 
-/// The path of an entry that is kept, from the repository's root.
+/// The path of an entry that is kept, from the repository's root, and whether it is a plain file. A link may have any name:
+/// what is wanted could lie behind it.
 fn wanted_path<R: Read>(
     entry: &Entry<'_, R>,
     wanted: &Wanted,
     limits: &Limits,
-) -> Result<Option<String>, ArchiveError> {
+) -> Result<Option<(String, bool)>, ArchiveError> {
     let whole = entry.path_bytes();
     let parts: Vec<&[u8]> = whole.split(|b| *b == b'/').collect();
     if whole.starts_with(b"/") || parts.contains(&b"..".as_slice()) {
@@ -218,22 +214,19 @@ fn wanted_path<R: Read>(
         return Err(ArchiveError::Link(shown(&parts.join(&b'/'))));
     }
     let name = parts.last().copied().unwrap_or_default();
-    if common < wanted.directory.len()
-        || !wanted.suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
-    {
+    if common < wanted.directory.len() {
         return Ok(None);
     }
     let path = parts.join(&b'/');
-    if is_link {
-        return Err(ArchiveError::Link(shown(&path)));
+    let is_deep = parts.len() > limits.depth;
+    if !wanted.suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
+        return Ok(String::from_utf8(path).ok().filter(|_| is_link && !is_deep).map(|path| (path, false)));
     }
-    if kind != EntryType::Regular {
-        return Err(ArchiveError::NotAFile(shown(&path)));
-    }
-    if parts.len() > limits.depth {
+    if is_deep {
         return Err(ArchiveError::TooDeep { path: shown(&path), limit: limits.depth });
     }
-    String::from_utf8(path).map(Some).map_err(|error| ArchiveError::NotUtf8(shown(error.as_bytes())))
+    let path = String::from_utf8(path).map_err(|error| ArchiveError::NotUtf8(shown(error.as_bytes())))?;
+    Ok(Some((path, kind == EntryType::Regular)))
 }
 
 /// A path, fit for a message.

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 
-use super::{ArchiveError, Files, Limits, Wanted, read};
+use super::{ArchiveError, File, Files, Limits, Wanted, read};
 use crate::github::CommitSha;
 
 const SHA: &str = "4f2c9ab00000000000000000000000000000000f";
@@ -86,9 +86,9 @@ fn wanted_files_are_kept_by_their_path_from_the_root() {
     let files = archive.read("./events/").unwrap();
     assert_eq!(
         paths(&files),
-        ["events/bellwether.toml", "events/schemas/a.avdl", "events/schemas/deep/b.avsc"]
+        ["events/bellwether.toml", "events/latest", "events/schemas/a.avdl", "events/schemas/deep/b.avsc"]
     );
-    assert_eq!(files["events/schemas/a.avdl"], b"a");
+    assert_eq!(files["events/schemas/a.avdl"], File::Plain(b"a".to_vec()));
 }
 
 #[test]
@@ -124,21 +124,23 @@ fn nothing_leads_out_of_the_archive() {
 }
 
 #[test]
-fn no_link_stands_where_something_is_wanted() {
+fn a_link_is_named_and_not_followed() {
+    let special = |path: &str| Ok(Files::from([(path.to_owned(), File::Special)]));
     for kind in [EntryType::Symlink, EntryType::Link] {
-        for path in ["events/a.avdl", "events", "events/schemas"] {
+        for path in ["events", "events/schemas"] {
             let archive = Archive::default().link(path, kind);
-            assert_eq!(archive.read("events/schemas").is_err(), path != "events/a.avdl", "{path}");
+            assert_eq!(archive.read("events/schemas"), Err(ArchiveError::Link(path.to_owned())));
         }
-        let archive = Archive::default().link("events/schemas/a.avdl", kind);
-        assert_eq!(archive.read("events"), Err(ArchiveError::Link("events/schemas/a.avdl".to_owned())));
-        let archive = Archive::default().link("docs/latest", kind);
-        assert_eq!(archive.read(""), Ok(Files::new()));
+        assert_eq!(Archive::default().link("events/a.avdl", kind).read("events/schemas"), Ok(Files::new()));
+        // A file, or a directory of files.
+        for path in ["events/schemas/a.avdl", "events/schemas"] {
+            assert_eq!(Archive::default().link(path, kind).read("events"), special(path));
+        }
     }
-    for kind in [EntryType::Fifo, EntryType::Char, EntryType::GNUSparse] {
-        let archive = Archive::default().link("a.avdl", kind);
-        assert!(archive.read("").is_err(), "{kind:?}");
+    for kind in [EntryType::Fifo, EntryType::Char] {
+        assert_eq!(Archive::default().link("a.avdl", kind).read(""), special("a.avdl"), "{kind:?}");
     }
+    assert!(Archive::default().link("a.avdl", EntryType::GNUSparse).read("").is_err());
 }
 
 #[test]
@@ -156,21 +158,21 @@ fn a_wanted_path_is_utf_8_and_any_other_may_be_what_it_likes() {
     assert_eq!(archive.read(""), Ok(Files::new()));
     // What is shown of a path is harmless.
     let archive = Archive::default().entry(&odd(b"\x1b[2J.avdl"), EntryType::Symlink, 0, b"");
-    assert_eq!(archive.read(""), Err(ArchiveError::Link("\\u{1b}[2J.avdl".to_owned())));
+    assert_eq!(archive.read("\u{1b}[2J.avdl"), Err(ArchiveError::Link("\\u{1b}[2J.avdl".to_owned())));
 }
 
 #[test]
 fn sizes_and_counts_are_limited() {
-    let limits = Limits { files: 2, file: 4, total: 6, depth: 2, entries: 4, ..Limits::default() };
+    let limits = Limits { files: 2, file: 4, total: 20, depth: 2, entries: 4, ..Limits::default() };
     let read = |archive: Archive| archive.read_within("", &limits);
     assert!(read(Archive::default().file("a.avdl", b"1234").file("b/b.avdl", b"12")).is_ok());
     assert_eq!(
         read(Archive::default().file("a.avdl", b"12345")),
-        Err(ArchiveError::FileTooLarge { path: "a.avdl".to_owned(), size: 5, limit: 4 })
+        Ok(Files::from([("a.avdl".to_owned(), File::TooLarge(5))]))
     );
     assert!(matches!(
-        read(Archive::default().file("a.avdl", b"1234").file("b.avdl", b"1234")),
-        Err(ArchiveError::TooLarge { limit: 6, .. })
+        read(Archive::default().file("a.avdl", b"1234").file("bcd.avdl", b"1234")),
+        Err(ArchiveError::TooLarge { limit: 20, .. })
     ));
     assert_eq!(
         read(Archive::default().file("a.avdl", b"").file("b.avdl", b"").file("c.avdl", b"")),

@@ -12,6 +12,16 @@ pub fn archive_of<'f>(
     commit: &str,
     files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
 ) -> Vec<u8> {
+    archive_with_links(directory, commit, files, &[])
+}
+
+/// The same, with links to somewhere else.
+pub fn archive_with_links<'f>(
+    directory: &str,
+    commit: &str,
+    files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    links: &[&str],
+) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     let comment = format!("52 comment={commit}\n");
     let mut header = Header::new_ustar();
@@ -23,6 +33,12 @@ pub fn archive_of<'f>(
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
         builder.append_data(&mut header, format!("{directory}/{path}"), content).unwrap();
+    }
+    for path in links {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        builder.append_link(&mut header, format!("{directory}/{path}"), "../../etc").unwrap();
     }
     packed(&builder.into_inner().unwrap())
 }

@@ -42,7 +42,7 @@ use self::fault::{Effect, broken};
 use self::repository::Data;
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub use self::{
-    archive::{archive_of, packed},
+    archive::{archive_of, archive_with_links, packed},
     fault::Fault,
     key::private_key,
     repository::{CheckRun, Comment, Issue, Pull, Repository, time},

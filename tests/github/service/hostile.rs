@@ -7,7 +7,7 @@ use std::io::Write;
 use tar::{EntryType, Header};
 
 use super::support::{CART, World, runtime, seen};
-use crate::double::{Pull, archive_of};
+use crate::double::{Pull, archive_of, archive_with_links};
 
 fn open(world: &World, files: &[(&str, &str)], base_ref: &str) -> (u64, String) {
     let head = world.commit(files);
@@ -87,10 +87,48 @@ fn a_pull_request_that_is_turned_to_another_branch_is_none_of_ours() {
 #[test]
 fn an_archive_that_unpacks_to_too_much_is_not_read() {
     let (seen, _world) = said_of_archive(|head| {
-        let bomb = vec![b' '; 2 << 20];
-        archive_of("octo-schemas", head, [("schemas/cart.avdl", bomb.as_slice())])
+        let bomb = vec![b' '; 14 << 20];
+        let names =
+            ["schemas/a.avdl", "schemas/b.avdl", "schemas/c.avdl", "schemas/d.avdl", "schemas/e.avdl"];
+        archive_of("octo-schemas", head, names.map(|name| (name, bomb.as_slice())))
     });
     seen!("archive_bomb", seen);
+}
+
+#[test]
+fn a_file_that_is_too_large_and_a_link_are_errors_where_a_schema_should_be() {
+    let large = vec![b' '; (16 << 20) + 1];
+    let (seen, _world) =
+        said_of_archive(|head| archive_of("octo-schemas", head, [("schemas/cart.avdl", large.as_slice())]));
+    assert!(seen.contains("\nschemas/cart.avdl has 16777217 bytes"), "{seen}");
+    for (changed, link) in [("schemas/cart.avdl", "schemas/cart.avdl"), ("schemas", "schemas")] {
+        let world = World::new();
+        let head = world.commit(&[]);
+        let archive = archive_with_links("octo-schemas", &head, [], &[link]);
+        world.repository.archive(&head, archive);
+        let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+        world.repository.changes(number, &[changed, "schemas/cart.avdl"]);
+        world.pull_event("opened", number, false);
+        let seen = world.seen(number, &head);
+        assert!(seen.contains(&format!("{link} is a link or another special file")), "{seen}");
+    }
+}
+
+#[test]
+fn elsewhere_they_do_not_matter() {
+    let world = World::new();
+    let schema = CART.replace("500", "200");
+    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
+    let large = vec![b' '; (16 << 20) + 1];
+    let files =
+        [("schemas/cart.avdl", schema.as_bytes()), ("Cargo.toml", large.as_slice()), ("b.avsc", b"{}")];
+    let archive = archive_with_links("octo-schemas", &head, files, &["docs/link.toml", "current"]);
+    world.repository.archive(&head, archive);
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl", "Cargo.toml", "docs/link.toml", "current"]);
+    world.pull_event("opened", number, false);
+    let seen = world.seen(number, &head);
+    assert!(seen.contains("=== check bellwether/prod success: \"1 create\""), "{seen}");
 }
 
 #[test]
