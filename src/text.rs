@@ -49,6 +49,15 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     Cow::Owned(broken)
 }
 
+/// `text` with at most `most` characters, of which the last is `…` if any are missing.
+pub fn shortened(text: &str, most: usize) -> String {
+    if text.char_indices().nth(most).is_none() {
+        return text.to_owned();
+    }
+    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(0, |(end, _)| end);
+    format!("{}…", &text[..end])
+}
+
 fn is_dangerous(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{61c}')
@@ -57,6 +66,13 @@ fn is_dangerous(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_shortened_between_characters() {
+        assert_eq!(shortened("äöü", 3), "äöü");
+        assert_eq!(shortened("äöüß", 3), "äö…");
+        assert_eq!(shortened("", 0), "");
+    }
 
     #[test]
     fn escape_sequences_and_overrides_become_visible() {

@@ -3,7 +3,7 @@
 //! Text of a request that gets into a message is hostile: it is made harmless and short right here.
 
 use crate::schema::{DataType, TypeId, Types, Undefined};
-use crate::text;
+use crate::text::{clean_line, shortened};
 
 /// How many characters of a text from a request a message shows.
 const SHOWN: usize = 60;
@@ -242,14 +242,7 @@ impl Misfit {
 
 /// Text of a request, harmless and short.
 pub(super) fn shown(text: &str) -> String {
-    shortened(&text::clean_line(text.get(..text.floor_char_boundary(8 * SHOWN)).unwrap_or_default()), SHOWN)
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    shortened(&clean_line(text.get(..text.floor_char_boundary(8 * SHOWN)).unwrap_or_default()), SHOWN)
 }
 
 /// A type in words.

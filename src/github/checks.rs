@@ -1,6 +1,4 @@
-//! Checks: what others say of a commit, what a branch requires, and what we say.
-
-use std::collections::BTreeSet;
+//! Checks: what others say of a commit, and what we say.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,11 +6,16 @@ use serde_json::{Value, json};
 use super::client::encoded;
 use super::transport::Call;
 use super::{Client, CommitSha, Error};
+use crate::text::shortened;
 
 /// Annotations that GitHub takes with one request.
 const ANNOTATIONS: usize = 50;
 /// The longest text of an output, in characters.
 const LONGEST: usize = 65_535;
+/// The longest title of an output or an annotation, in characters.
+const TITLE: usize = 255;
+/// The longest message of an annotation, in characters: GitHub counts bytes, and takes 65,536.
+const MESSAGE: usize = 16_000;
 
 /// How far a check is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,10 +153,17 @@ impl CheckRun {
     /// The body of a request, with the annotations from `from` on that still fit.
     fn body(&self, from: usize) -> Value {
         let output = &self.output;
-        let annotations: Vec<&Annotation> = output.annotations.iter().skip(from).take(ANNOTATIONS).collect();
-        let mut shown = json!({"title": cut(&output.title, 255), "summary": cut(&output.summary, LONGEST)});
+        let fitting = |annotation: &Annotation| Annotation {
+            message: shortened(&annotation.message, MESSAGE),
+            title: annotation.title.as_ref().map(|title| shortened(title, TITLE)),
+            ..annotation.clone()
+        };
+        let annotations: Vec<Annotation> =
+            output.annotations.iter().skip(from).take(ANNOTATIONS).map(fitting).collect();
+        let mut shown =
+            json!({"title": shortened(&output.title, TITLE), "summary": shortened(&output.summary, LONGEST)});
         if let Some(text) = &output.text {
-            shown["text"] = json!(cut(text, LONGEST));
+            shown["text"] = json!(shortened(text, LONGEST));
         }
         if !annotations.is_empty() {
             shown["annotations"] = json!(annotations);
@@ -202,40 +212,6 @@ impl Client {
         Ok(runs.into_iter().map(run).chain(statuses.into_iter().map(status)).collect())
     }
 
-    /// The names of the checks that a branch requires, by its protection and by the repository's rules; none where the
-    /// token may read neither.
-    ///
-    /// # Errors
-    ///
-    /// When GitHub does not answer.
-    pub async fn required_checks(&self, branch: &str) -> Result<Option<BTreeSet<String>>, Error> {
-        let branch = encoded(branch);
-        let protection = self.readable(&self.path(&format!("branches/{branch}"))).await?;
-        let rules = self.readable(&self.path(&format!("rules/branches/{branch}?per_page=100"))).await?;
-        if protection.is_none() && rules.is_none() {
-            return Ok(None);
-        }
-        let contexts = protection.as_ref().and_then(|answer| {
-            answer.pointer("/protection/required_status_checks/contexts").and_then(Value::as_array)
-        });
-        let contexts = contexts.into_iter().flatten().filter_map(Value::as_str);
-        let rules = rules.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let rules = rules.filter(|rule| rule["type"] == "required_status_checks");
-        let ruled = rules
-            .filter_map(|rule| rule.pointer("/parameters/required_status_checks").and_then(Value::as_array))
-            .flatten()
-            .filter_map(|check| check.get("context").and_then(Value::as_str));
-        Ok(Some(contexts.chain(ruled).map(str::to_owned).collect()))
-    }
-
-    async fn readable(&self, path: &str) -> Result<Option<Value>, Error> {
-        match self.transport.json(&Call::get(path.to_owned())).await {
-            Ok(value) => Ok(Some(value)),
-            Err(Error::NotFound { .. } | Error::Forbidden { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Creates a check run, with all its annotations, and gives its number.
     ///
     /// # Errors
@@ -261,18 +237,6 @@ impl Client {
         Ok(id)
     }
 
-    /// Changes a check run. GitHub adds the annotations to those that are there.
-    ///
-    /// # Errors
-    ///
-    /// When GitHub does not take it.
-    pub async fn update_check_run(&self, id: u64, run: &CheckRun) -> Result<(), Error> {
-        let call = Call::patch(self.path(&format!("check-runs/{id}")), run.body(0));
-        let call = if run.output.annotations.is_empty() { call } else { call.once() };
-        self.transport.send(&call).await?;
-        self.annotate(id, run, ANNOTATIONS).await
-    }
-
     /// Sends the annotations from `from` on.
     async fn annotate(&self, id: u64, run: &CheckRun, from: usize) -> Result<(), Error> {
         for from in (from..run.output.annotations.len()).step_by(ANNOTATIONS) {
@@ -289,26 +253,5 @@ impl Client {
         let runs = self.list(&path, |page: RawRuns| page.check_runs, |_| false).await?;
         let same = |found: &RawRun| found.external_id.as_deref() == Some(&run.key);
         Ok(runs.into_iter().find(same).map(|found| found.id))
-    }
-}
-
-/// A text of at most `limit` characters.
-fn cut(text: &str, limit: usize) -> String {
-    if text.chars().count() <= limit {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(limit - 1).collect();
-    short.push('…');
-    short
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_cut_at_characters() {
-        assert_eq!(cut("äöü", 3), "äöü");
-        assert_eq!(cut("äöüß", 3), "äö…");
     }
 }

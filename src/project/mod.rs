@@ -21,6 +21,12 @@ pub use listing::{Files, Listing};
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "bellwether.toml";
 
+/// The ends of the names of schemas.
+const SCHEMAS: [&str; 3] = [".avdl", ".avsc", ".avpr"];
+
+/// The ends of the names of all files that a project can consist of: schemas, catalog files and bellwether.toml.
+pub const FILES: [&str; 4] = [".avdl", ".avsc", ".avpr", ".toml"];
+
 /// A project, read and parsed.
 pub struct Project {
     /// Its directory; the empty path for files that lie in none.
@@ -160,10 +166,9 @@ impl Project {
 /// Whether one of these paths belongs to a project of this configuration: a schema, a file that a schema may import, a
 /// catalog file or bellwether.toml itself.
 pub fn concerns<'p>(config: &Config, paths: impl Iterator<Item = &'p str>) -> bool {
-    let is_schema = |path: &str| [".avdl", ".avsc", ".avpr"].iter().any(|end| path.ends_with(end));
     let mut others = Files::default();
     for path in paths {
-        if path == CONFIG_FILE || is_schema(path) {
+        if path == CONFIG_FILE || ends_in(path, &SCHEMAS) {
             return true;
         }
         others.add(path, Vec::new());
@@ -171,6 +176,15 @@ pub fn concerns<'p>(config: &Config, paths: impl Iterator<Item = &'p str>) -> bo
     // A pattern that is none is somebody's mistake, which is to be told.
     let patterns: Vec<String> = config.schemas.iter().chain(&config.catalog).cloned().collect();
     Tree::Held(others).matching(&patterns).map_or(true, |found| !found.is_empty())
+}
+
+/// The same where the configuration is not known: whether one of these paths could belong to a project.
+pub fn may_concern<'p>(mut paths: impl Iterator<Item = &'p str>) -> bool {
+    paths.any(|path| ends_in(path, &FILES))
+}
+
+fn ends_in(path: &str, ends: &[&str]) -> bool {
+    ends.iter().any(|end| path.ends_with(end))
 }
 
 impl TreeError {

@@ -4,7 +4,7 @@ use super::changes::is_strong;
 use super::count;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::plan::{Action, Blocked, Outcome, Plan, Report, SourceReference};
-use crate::text::{clean, clean_line};
+use crate::text::{clean, clean_line, shortened};
 
 /// The runner shows ten annotations of a type for each step; the last one says how many there are besides.
 const MOST: usize = 9;
@@ -258,22 +258,15 @@ fn command(annotation: &Annotation) -> String {
             properties.push(format!("endColumn={end}"));
         }
     }
-    properties.push(format!("title={}", property(&cut(&clean_line(&annotation.title), MOST_TITLE))));
+    properties.push(format!("title={}", property(&shortened(&clean_line(&annotation.title), MOST_TITLE))));
     // The old form of a command acts anywhere in a line.
     let message = clean(&annotation.message).replace("##[", "## [");
     format!(
         "::{} {}::{}\n",
         annotation.level.word(),
         properties.join(","),
-        data(&cut(&message, MOST_MESSAGE))
+        data(&shortened(&message, MOST_MESSAGE))
     )
-}
-
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 fn data(text: &str) -> String {

@@ -77,7 +77,7 @@ impl Workspace {
 
 /// The files of a commit, below the project's directory and named from there.
 pub async fn archive(site: &Site, commit: &CommitSha) -> Result<Files, Trouble> {
-    let wanted = Wanted::project(&site.directory)
+    let wanted = Wanted::new(&site.directory, &project::FILES)
         .ok_or_else(|| Trouble::Failed("the project's directory is not one of the repository".to_owned()))?;
     let files = site.client.archive(commit, &wanted, &Limits::default()).await?;
     let inside = |(path, file): (String, File)| Some((below(&path, &site.directory)?.to_owned(), file));

@@ -1,6 +1,5 @@
 //! What is read: pull requests, files, permissions, reviews, checks, and a commit's archive.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bellwether::github::archive::{File, Limits, Wanted};
@@ -141,14 +140,6 @@ async fn checks_are_runs_and_statuses_and_the_required_ones_are_known_or_not() {
     let app = |check: &Check| check.app.clone();
     assert_eq!(app(&checks[2]).as_deref(), Some("bellwether"));
     assert_eq!(app(&checks[3]), None);
-    let client = client(&github);
-    repository.require(&["test", "bellwether/prod"]);
-    let names = BTreeSet::from(["test".to_owned(), "bellwether/prod".to_owned()]);
-    assert_eq!(client.required_checks("main").await.unwrap(), Some(names));
-    assert_eq!(client.required_checks("odd/branch").await.unwrap(), Some(BTreeSet::new()), "rules only");
-    let (other, repository) = start();
-    repository.commit(&[]);
-    assert_eq!(super::client(&other).required_checks("main").await.unwrap(), None, "neither is readable");
 }
 
 #[tokio::test]
@@ -160,7 +151,7 @@ async fn a_commits_files_come_from_its_archive_and_the_token_goes_nowhere_else()
         ("schemas/build.sh", "rm -rf /"),
         ("README.md", "no"),
     ]);
-    let wanted = Wanted::project("").unwrap();
+    let wanted = Wanted::new("", &[".avdl", ".toml"]).unwrap();
     let files = client(&github).archive(&sha(&head), &wanted, &Limits::default()).await.unwrap();
     let paths: Vec<&str> = files.keys().map(String::as_str).collect();
     assert_eq!(paths, ["bellwether.toml", "schemas/cart.avdl"]);
@@ -178,7 +169,7 @@ async fn an_archive_of_another_commit_is_an_error() {
     let (github, repository) = start();
     let (head, other) = (repository.commit(&[]), repository.commit(&[]));
     repository.archive(&head, super::double::archive_of("a", &other, [("a.avdl", b"x".as_slice())]));
-    let wanted = Wanted::project("").unwrap();
+    let wanted = Wanted::new("", &[".avdl", ".toml"]).unwrap();
     let error = client(&github).archive(&sha(&head), &wanted, &Limits::default()).await.unwrap_err();
     assert!(error.to_string().contains(&format!("is of commit {other}")), "{error}");
 }

@@ -95,7 +95,9 @@ async fn an_archive_whose_connection_broke_is_read_again() {
     let head = repository.commit(&[("a.avdl", "x")]);
     github.fault(Fault::lost("GET", "/codeload"));
     let client = client_with(&github, &Log::default());
-    let files = client.archive(&super::sha(&head), &Wanted::project("").unwrap(), &Limits::default()).await;
+    let files = client
+        .archive(&super::sha(&head), &Wanted::new("", &[".avdl", ".toml"]).unwrap(), &Limits::default())
+        .await;
     assert_eq!(files.unwrap().len(), 1);
     assert_eq!(github.calls().iter().filter(|call| call.contains("codeload")).count(), 2);
 }
@@ -154,7 +156,7 @@ async fn no_answer_is_waited_for_longer_than_the_limit() {
     let error = client.pull_request(number).await.unwrap_err();
     assert!(error.to_string().contains("nothing came within") && error.outcome_unknown(), "{error}");
     assert_eq!(github.calls().len(), 1, "a server that does not answer is not asked again and again");
-    let wanted = bellwether::github::archive::Wanted::project("").unwrap();
+    let wanted = bellwether::github::archive::Wanted::new("", &[".avdl", ".toml"]).unwrap();
     let head = super::sha(&repository.commit(&[]));
     let error = client.archive(&head, &wanted, &Default::default()).await.unwrap_err();
     assert!(error.to_string().contains("nothing came within"), "{error}");

@@ -138,7 +138,7 @@ fn check_run(head: &str, annotations: usize) -> CheckRun {
         end_line: line as u32 + 1,
         level: AnnotationLevel::Notice,
         message: format!("change {line}"),
-        title: None,
+        title: Some("ä".repeat(300)),
     };
     CheckRun {
         name: "bellwether/prod".to_owned(),
@@ -169,11 +169,12 @@ async fn a_check_run_has_all_its_annotations_and_texts_that_fit() {
     assert_eq!(annotations.len(), 120);
     assert!(annotations.iter().enumerate().all(|(line, found)| found["start_line"] == line + 1));
     assert!(runs[0].output["summary"].as_str().unwrap().ends_with("ä…"));
+    assert!(annotations.iter().all(|found| found["title"].as_str().unwrap().chars().count() == 255));
     // Annotations are added by GitHub, so that this must not be sent again.
     github.fault(Fault::lost("PATCH", "/check-runs"));
-    let error = client.update_check_run(id, &check_run(&head, 1)).await.unwrap_err();
+    let error = client.create_check_run(&check_run(&head, 120)).await.unwrap_err();
     assert!(error.outcome_unknown(), "{error}");
-    assert_eq!(repository.check_runs(&head)[0].output["annotations"].as_array().unwrap().len(), 121);
+    assert_eq!(repository.check_runs(&head)[1].output["annotations"].as_array().unwrap().len(), 100);
 }
 
 #[tokio::test]

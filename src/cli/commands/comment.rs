@@ -11,6 +11,7 @@ use crate::github::marker::{Marker, PlanMarker};
 use crate::github::{ChangedFiles, Client, Comment, Error, PullRequest, Sticky};
 use crate::ops::{Exit, Failure};
 use crate::plan::Plan;
+use crate::project;
 use crate::render;
 use crate::render::markdown::{Context, LIMIT};
 
@@ -115,10 +116,8 @@ async fn is_ours(client: &Client, comment: &Comment, output: &Output) -> Result<
 
 /// Whether a pull request changes anything that bellwether reads. It is silent on all others.
 fn touches_a_project(files: &ChangedFiles) -> bool {
-    let is_ours =
-        |path: &String| [".avdl", ".avsc", ".avpr", ".toml"].iter().any(|suffix| path.ends_with(suffix));
-    !files.complete
-        || files.files.iter().any(|file| is_ours(&file.path) || file.before.as_ref().is_some_and(is_ours))
+    let paths = files.files.iter().flat_map(|file| [Some(file.path.as_str()), file.before.as_deref()]);
+    !files.complete || project::may_concern(paths.flatten())
 }
 
 /// A URL that can stand in Markdown as it is.

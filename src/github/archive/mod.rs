@@ -50,11 +50,6 @@ impl Wanted {
         let suffixes = suffixes.iter().map(|suffix| (*suffix).to_owned()).collect();
         Some(Self { directory: directory_parts, suffixes })
     }
-
-    /// What a project consists of: schemas, catalog files and bellwether.toml.
-    pub fn project(directory: &str) -> Option<Self> {
-        Self::new(directory, &[".avdl", ".avsc", ".avpr", ".toml"])
-    }
 }
 
 /// What is read of an archive at most.

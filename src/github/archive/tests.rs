@@ -52,7 +52,7 @@ impl Archive {
     }
 
     fn read_within(self, directory: &str, limits: &Limits) -> Result<Files, ArchiveError> {
-        let wanted = Wanted::project(directory).unwrap();
+        let wanted = wanted(directory).unwrap();
         read(self.packed().as_slice(), &sha(), &wanted, limits)
     }
 }
@@ -61,6 +61,10 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+fn wanted(directory: &str) -> Option<Wanted> {
+    Wanted::new(directory, &[".avdl", ".avsc", ".avpr", ".toml"])
 }
 
 fn sha() -> CommitSha {
@@ -100,17 +104,17 @@ fn long_paths_are_read_whole() {
     header.set_mode(0o644);
     builder.append_data(&mut header, &path, b"x".as_slice()).unwrap();
     let packed = pack(&builder.into_inner().unwrap());
-    let files = read(packed.as_slice(), &sha(), &Wanted::project("").unwrap(), &Limits::default()).unwrap();
+    let files = read(packed.as_slice(), &sha(), &wanted("").unwrap(), &Limits::default()).unwrap();
     assert_eq!(paths(&files), [path.split_once('/').unwrap().1]);
 }
 
 #[test]
 fn a_directory_is_one_within_the_repository() {
     for directory in ["..", "a/../..", "/etc", "/"] {
-        assert_eq!(Wanted::project(directory), None, "{directory}");
+        assert_eq!(wanted(directory), None, "{directory}");
     }
     for directory in ["", ".", "./a//b/"] {
-        assert!(Wanted::project(directory).is_some(), "{directory}");
+        assert!(wanted(directory).is_some(), "{directory}");
     }
 }
 
@@ -214,7 +218,7 @@ fn a_bomb_ends_early() {
 
 #[test]
 fn what_is_no_whole_archive_is_an_error() {
-    let wanted = Wanted::project("").unwrap();
+    let wanted = wanted("").unwrap();
     let broken = |bytes: &[u8]| {
         let result = read(bytes, &sha(), &wanted, &Limits::default());
         assert!(matches!(result, Err(ArchiveError::Broken(_))), "{result:?}");

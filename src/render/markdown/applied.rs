@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::escape::{cell, code, prose, shortened};
+use super::escape::{cell, code, prose};
 use super::held::bounded;
 use super::row::symbol;
 use super::{Comment, Context, plural};
 use crate::plan::{Outcome, Plan, Report};
+use crate::text::shortened;
 
 /// The longest message of a failure.
 const MOST_MESSAGE: usize = 600;
@@ -30,8 +31,7 @@ pub fn applied(
         None => "not verified".to_owned(),
     };
     let verb = if report.interrupted { "Interrupted in" } else { "Applied to" };
-    let mut above = context.first_line();
-    above.push_str(&format!("### {verb} {environment}: {done} of {total}, {verified}\n\n"));
+    let mut above = format!("### {verb} {environment}: {done} of {total}, {verified}\n\n");
     let deferred = report.count(|outcome| *outcome == Outcome::Deferred);
     let mut facts = vec![format!("{:.1} s", elapsed.as_secs_f64())];
     for (number, what) in [

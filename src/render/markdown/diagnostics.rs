@@ -1,9 +1,10 @@
 //! A project with errors, and other reasons why there is no plan.
 
 use super::super::{Page, diagnostics as drawn};
-use super::escape::{fence, shortened};
+use super::escape::fence;
 use super::{Comment, Context, plural};
 use crate::diag::{Diagnostic, Severity, Sources};
+use crate::text::shortened;
 
 /// So many are drawn.
 const MOST: usize = 100;
@@ -23,7 +24,7 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, context: &Cont
         said.push(plural(warnings, "warning"));
     }
     let nothing = if errors > 0 { "; nothing was planned" } else { "" };
-    let above = format!("{}### {}{nothing}\n\n", context.first_line(), said.join(", "));
+    let above = format!("### {}{nothing}\n\n", said.join(", "));
     let below = context.footer(None);
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|diagnostic| diagnostic.severity());
@@ -49,7 +50,6 @@ pub fn diagnostics(diagnostics: &[Diagnostic], sources: &Sources, context: &Cont
 /// Why there is no result, in one sentence.
 pub fn failure(message: &str, context: &Context) -> Comment {
     let lines: Vec<String> = shortened(message, MOST_MESSAGE).lines().map(str::to_owned).collect();
-    let body =
-        format!("{}### No result\n\n{}{}", context.first_line(), fence("text", &lines), context.footer(None));
+    let body = format!("### No result\n\n{}{}", fence("text", &lines), context.footer(None));
     Comment { body, cut: 0 }
 }

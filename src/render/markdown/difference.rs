@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::super::fields::shown;
-use super::escape::{fence, html_code, shortened};
+use super::escape::{fence, html_code};
 use crate::diff::{ChangedBy, LineChange, lines};
 use crate::model::{Address, Document};
 use crate::plan::{Action, Change, FieldChange, REV_FIELD};
+use crate::text::shortened;
 use crate::units::plain;
 
 /// So many lines of a long difference are kept, and so many characters of each.

@@ -12,7 +12,7 @@ pub fn drift(plan: &Plan, pending: usize, context: &Context) -> Comment {
     let differing = plan.drift.len() + missing;
     let environment = code(&plan.environment);
     let total = context.managed.map(|managed| managed as usize + missing);
-    let mut above = context.first_line();
+    let mut above = String::new();
     if differing == 0 {
         let all = total.map_or("everything".to_owned(), |total| plural(total, "monitor"));
         above.push_str(&format!("**In sync**: {all} in {environment} as last applied.\n"));

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::super::fields::{short_path, shown};
-use super::escape::{cell, code, shortened};
+use super::escape::{cell, code};
 use super::row::value;
 use super::{Context, plural};
 use crate::plan::{Drift, OWNER_FIELD, Plan};
+use crate::text::shortened;
 
 /// A value in a cell.
 const MOST_VALUE: usize = 80;

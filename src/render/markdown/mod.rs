@@ -29,7 +29,7 @@ pub const LIMIT: usize = 65_000;
 /// A body, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
-    /// The Markdown. It starts with the marker, if there is one, and ends with a line break.
+    /// The Markdown. It ends with a line break.
     pub body: String,
     /// How many differences stand only in the full plan.
     pub cut: usize,
@@ -38,8 +38,6 @@ pub struct Comment {
 /// What the data cannot say of itself. All of it may be left out.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// A hidden first line, by which the comment is found again.
-    pub marker: Option<String>,
     /// What it was compared with: `datadoghq.com`, `origin/main`.
     pub compared_with: Option<String>,
     /// The commit that it is about.
@@ -86,11 +84,6 @@ impl From<&Header> for Context {
 impl Context {
     fn limit(&self) -> usize {
         self.limit.unwrap_or(LIMIT)
-    }
-
-    /// The marker and its line break.
-    fn first_line(&self) -> String {
-        self.marker.as_ref().map(|marker| format!("{marker}\n")).unwrap_or_default()
     }
 
     /// A monitor's address, with a link to its page where that is known.

@@ -63,7 +63,7 @@ struct Parts {
 
 impl Parts {
     fn of(plan: &Plan, context: &Context, list: usize, brief: bool) -> Self {
-        let mut above = context.first_line() + &heading(plan);
+        let mut above = heading(plan);
         if let Some(pattern) = &plan.only {
             let pattern = code(pattern);
             above.push_str(&format!(
@@ -144,7 +144,7 @@ fn names_only(plan: &Plan) -> String {
 /// What is said where even the names of what is lost are too many.
 fn refused(plan: &Plan, context: &Context, cut: usize) -> Comment {
     let of = |danger: Danger| plan.changes.iter().filter(|change| Danger::of(change) == danger).count();
-    let mut body = context.first_line() + &heading(plan);
+    let mut body = heading(plan);
     body.push_str("> [!CAUTION]\n");
     body.push_str(&format!(
         "> This plan is too large to be shown, and must not be judged by what fits here: {}, {}, {}, {}.\n",

@@ -2,10 +2,11 @@
 
 use super::super::changes::{alerts, is_strong, loses_route, recipients};
 use super::super::fields::{short_path, shown};
-use super::escape::{cell, code, prose, shortened};
+use super::escape::{cell, code, prose};
 use super::{Context, plural};
 use crate::compile::ResourceKind;
 use crate::plan::{Action, Change, REV_FIELD};
+use crate::text::shortened;
 
 /// A value that fits into a row.
 const SHORT: usize = 24;

@@ -1,10 +1,11 @@
 //! What stands above the table: guards that hold the plan back, and what a reviewer must not miss.
 
 use super::super::changes::loses_route;
-use super::escape::{code, prose, shortened};
+use super::escape::{code, prose};
 use super::{Context, plural};
 use crate::compile::ResourceKind;
 use crate::plan::{Action, Blocked, Change, Plan};
+use crate::text::shortened;
 
 /// So many names stand in a sentence.
 const MOST_NAMES: usize = 5;

@@ -21,7 +21,6 @@ pub(super) struct Data {
     pub(super) permissions: BTreeMap<String, String>,
     pub(super) check_runs: Vec<Value>,
     pub(super) statuses: Vec<(String, Value)>,
-    pub(super) required: Option<Vec<String>>,
     pub(super) installation: Option<u64>,
     pub(super) left_at: BTreeMap<String, String>,
     pub(super) public: bool,
@@ -292,12 +291,6 @@ impl Repository {
     pub fn status(&self, commit: &str, context: &str, state: &str) {
         let value = json!({"context": context, "state": state});
         self.data(|data| data.statuses.push((commit.to_owned(), value)));
-    }
-
-    /// The checks that the branches require; without a word, nobody may read them.
-    pub fn require(&self, checks: &[&str]) {
-        let checks = checks.iter().map(|check| (*check).to_owned()).collect();
-        self.data(|data| data.required = Some(checks));
     }
 
     /// All check runs of a commit, in the order of their creation.

@@ -134,12 +134,10 @@ fn repository(
             let permission = data.permissions.get(*login).map_or("none", String::as_str);
             (200, json!({"permission": permission, "role_name": permission, "user": user(login)}))
         }
-        ("GET", ["branches", branch]) => data.branches.get(*branch).map_or_else(not_found, |sha| {
-            let checks = data.required.clone().unwrap_or_default();
-            let protection = json!({"enabled": true, "required_status_checks": {"contexts": checks}});
-            (200, json!({"name": branch, "commit": {"sha": sha}, "protection": protection}))
-        }),
-        ("GET", ["rules", "branches", _]) if data.required.is_some() => (200, json!([])),
+        ("GET", ["branches", branch]) => data
+            .branches
+            .get(*branch)
+            .map_or_else(not_found, |sha| (200, json!({"name": branch, "commit": {"sha": sha}}))),
         ("GET", ["commits", sha, "check-runs"]) => {
             let name = query("check_name");
             let fits = |run: &&Value| {
