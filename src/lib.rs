@@ -55,6 +55,8 @@ pub mod sandbox;
 #[cfg(feature = "cli")]
 pub mod schema;
 #[cfg(feature = "cli")]
+pub mod secret;
+#[cfg(feature = "cli")]
 pub mod serve;
 #[cfg(feature = "cli")]
 pub mod stop;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::args::GitHubArguments;
 use super::output::Output;
-use crate::datadog::{Credentials, Options, Secret};
-use crate::github::{ApiUrl, Client, Repository, Token};
+use crate::datadog::{Credentials, Options};
+use crate::github::{ApiUrl, Client, Repository};
 use crate::ops::Failure;
+use crate::secret::Secret;
 
 /// How clients behave that tell `output` of their waits.
 pub fn options(output: &Output) -> Options {
@@ -30,7 +31,7 @@ pub fn github(arguments: &GitHubArguments, output: &Output) -> Result<(Client, u
     let run = given(&arguments.run).map(|run| run.parse()).transpose();
     let run: u64 = run.map_err(|error| usage("--run", &error))?.unwrap_or_default();
     let token = std::env::var("GITHUB_TOKEN").unwrap_or_default();
-    let token = Token::new(&token).map_err(|error| {
+    let token = Secret::new(&token).map_err(|error| {
         let hint =
             "a token that may write to issues and pull requests is needed in the process's environment";
         Failure::Message(format!("GITHUB_TOKEN: {error}; {hint}"))

@@ -21,7 +21,7 @@ mod tests;
 
 pub use crate::retry::{Clock, Notices, Options, Retry};
 pub use call::Calls;
-pub use credentials::{BadSecret, Credentials, Secret};
+pub use credentials::Credentials;
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::ApiError;
 pub use reader::Reader;

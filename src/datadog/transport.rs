@@ -11,6 +11,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 
 use super::call::{Call, Counters};
+use super::credentials::header;
 use super::limits::{Bucket, Generation, Limits, Permit};
 use super::{ApiError, Credentials, Endpoint, Options, text};
 use crate::stop::Level;
@@ -51,8 +52,12 @@ impl Transport {
         options: Options,
     ) -> Result<Arc<Self>, ApiError> {
         let mut headers = HeaderMap::new();
-        headers.insert("dd-api-key", credentials.api_key.header());
-        headers.insert("dd-application-key", credentials.app_key.header());
+        for (name, key) in
+            [("dd-api-key", &credentials.api_key), ("dd-application-key", &credentials.app_key)]
+        {
+            let value = header(key).map_err(|error| ApiError::Client { reason: error.to_string() })?;
+            headers.insert(name, value);
+        }
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("bellwether/", env!("CARGO_PKG_VERSION")))

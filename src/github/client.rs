@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use super::transport::{Call, Transport};
-use super::{ApiUrl, App, Error, Options, Repository, Token};
+use super::{ApiUrl, App, Error, Options, Repository};
+use crate::secret::Secret;
 
 /// What a segment of a path or a value of a query may hold as it is (RFC 3986, "unreserved").
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -57,7 +58,7 @@ impl Client {
     /// # Errors
     ///
     /// When no HTTP client can be set up.
-    pub fn new(api: ApiUrl, token: Token, repository: Repository, options: Options) -> Result<Self, Error> {
+    pub fn new(api: ApiUrl, token: Secret, repository: Repository, options: Options) -> Result<Self, Error> {
         Ok(Self::with(Transport::with_token(api, token, options)?, Identity::Token, repository))
     }
 

@@ -18,8 +18,8 @@ mod error;
 mod issues;
 pub mod marker;
 mod name;
+mod private_key;
 mod pull;
-mod secret;
 mod transport;
 
 pub use api_url::{ApiUrl, BadApiUrl};
@@ -31,7 +31,7 @@ pub use comments::{Comment, Reaction, Sticky, same_text};
 pub use error::Error;
 pub use issues::Issue;
 pub use name::{BadName, CommitSha, Repository};
+pub use private_key::{BadKey, PrivateKey};
 pub use pull::{ChangedFile, ChangedFiles, Permission, PullRequest, Review, ReviewState};
-pub use secret::{BadSecret, PrivateKey, Token};
 
 pub use crate::retry::{Clock, Notices, Options, Retry};

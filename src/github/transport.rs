@@ -13,7 +13,8 @@ use reqwest::header::{ACCEPT, DATE, HeaderMap, LOCATION, USER_AGENT};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{ApiUrl, Error, Options, PrivateKey, Token};
+use super::{ApiUrl, Error, Options, PrivateKey};
+use crate::secret::Secret;
 use crate::stop::Level;
 use crate::text::clean_line;
 
@@ -119,14 +120,14 @@ pub(super) struct Transport {
     /// For where a redirect leads: it knows no token.
     bare: reqwest::Client,
     pub(super) api: ApiUrl,
-    token: Option<Token>,
+    token: Option<Secret>,
     options: Options,
     left: AtomicU64,
 }
 
 impl Transport {
     /// With a token.
-    pub(super) fn with_token(api: ApiUrl, token: Token, options: Options) -> Result<Self, Error> {
+    pub(super) fn with_token(api: ApiUrl, token: Secret, options: Options) -> Result<Self, Error> {
         let bare = http_client(&api, &options)?;
         let builder = builder(&api)?.personal_token(token.text().to_owned());
         let octocrab = builder.build_with_reqwest(bare.clone()).map_err(setup)?;
@@ -152,7 +153,7 @@ impl Transport {
         octocrab: Octocrab,
         bare: reqwest::Client,
         api: ApiUrl,
-        token: Option<Token>,
+        token: Option<Secret>,
         options: Options,
     ) -> Self {
         Self { octocrab, bare, api, token, options, left: AtomicU64::new(UNKNOWN) }

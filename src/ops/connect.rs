@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::Failure;
 use crate::config::{Environment, Target};
-use crate::datadog::{Credentials, Endpoint, Options, Secret, Writer};
+use crate::datadog::{Credentials, Endpoint, Options, Writer};
 use crate::sandbox::{Attached, Sandbox};
+use crate::secret::Secret;
 use crate::stop::Stop;
 
 /// A Datadog to talk to. Only `apply` asks for the writer; all else takes a reader.

@@ -33,8 +33,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::datadog::{self, Credentials};
-use crate::github::{self, ApiUrl, PrivateKey, Repository, Token};
+use crate::github::{self, ApiUrl, PrivateKey, Repository};
 use crate::retry::Retry;
+use crate::secret::Secret;
 use crate::stop::{Level, Stop};
 
 use counters::Counters;
@@ -65,7 +66,7 @@ pub enum Access {
         /// Where GitHub is.
         api: ApiUrl,
         /// The token.
-        token: Token,
+        token: Secret,
     },
     /// As a GitHub App.
     App {

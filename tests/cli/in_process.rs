@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use bellwether::datadog::{self, Credentials, Endpoint, Secret, Writer};
+use bellwether::datadog::{self, Credentials, Endpoint, Writer};
 use bellwether::ops::{self, Applied, Failure, PlanRequest, Planned};
 use bellwether::plan::{Change, Options, Outcome, Plan};
 use bellwether::project::Project;
+use bellwether::secret::Secret;
 use bellwether::stop::Stop;
 use bellwether::store::Store;
 use jiff::Timestamp;

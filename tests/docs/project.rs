@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use bellwether::datadog::{Credentials, Endpoint, Secret, Writer};
+use bellwether::datadog::{Credentials, Endpoint, Writer};
 use bellwether::diag::{Diagnostic, Severity};
 use bellwether::model::{Document, LiveMonitor};
 use bellwether::ops::{self, Compiled, Failure, PlanRequest, Planned, compile};
 use bellwether::plan::{Options, Plan};
 use bellwether::project::Project;
 use bellwether::sandbox::{Running, Sandbox, Storage};
+use bellwether::secret::Secret;
 use bellwether::stop::Stop;
 use bellwether::store::Store;
 use jiff::Timestamp;

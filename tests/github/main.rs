@@ -21,7 +21,7 @@ mod writing;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bellwether::github::{ApiUrl, Client, Clock, Options, Retry, Token};
+use bellwether::github::{ApiUrl, Client, Clock, Options, Retry};
 
 use double::{Actor, GitHub, Repository};
 
@@ -70,7 +70,8 @@ fn client(github: &GitHub) -> Client {
 }
 
 fn client_with(github: &GitHub, log: &Log) -> Client {
-    let (api, token) = (ApiUrl::new(&github.url()).unwrap(), Token::new(TOKEN).ok().unwrap());
+    let (api, token) =
+        (ApiUrl::new(&github.url()).unwrap(), bellwether::secret::Secret::new(TOKEN).ok().unwrap());
     Client::new(api, token, NAME.parse().unwrap(), log.options()).unwrap()
 }
 

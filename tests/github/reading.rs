@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bellwether::github::archive::{File, Limits, Wanted};
 use bellwether::github::{
-    ApiUrl, App, Check, CheckState, Client, Error, Permission, PrivateKey, ReviewState, Token,
+    ApiUrl, App, Check, CheckState, Client, Error, Permission, PrivateKey, ReviewState,
 };
 use serde_json::{Value, json};
 
@@ -250,7 +250,7 @@ async fn githubs_own_examples_are_read() {
     };
     let (github, _) = start();
     let repository = github.repository("Codertocat/Hello-World");
-    let token = Token::new(super::TOKEN).ok().unwrap();
+    let token = bellwether::secret::Secret::new(super::TOKEN).ok().unwrap();
     let name = "Codertocat/Hello-World".parse().unwrap();
     let api = ApiUrl::new(&github.url()).unwrap();
     let client = Client::new(api, token, name, Log::default().options()).unwrap();

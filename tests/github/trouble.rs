@@ -134,7 +134,7 @@ async fn a_stopped_run_sends_nothing_more() {
     let mut options = log.options();
     options.stop = stop.clone();
     let api = bellwether::github::ApiUrl::new(&github.url()).unwrap();
-    let token = bellwether::github::Token::new(TOKEN).ok().unwrap();
+    let token = bellwether::secret::Secret::new(TOKEN).ok().unwrap();
     let client = bellwether::github::Client::new(api, token, super::NAME.parse().unwrap(), options).unwrap();
     stop.raise(bellwether::stop::Level::Drain);
     assert!(matches!(client.pull_request(1).await, Err(Error::Stopped { .. })));
@@ -151,7 +151,7 @@ async fn no_answer_is_waited_for_longer_than_the_limit() {
     let mut options = log.options();
     options.timeout = std::time::Duration::from_millis(30);
     let api = bellwether::github::ApiUrl::new(&github.url()).unwrap();
-    let token = bellwether::github::Token::new(TOKEN).ok().unwrap();
+    let token = bellwether::secret::Secret::new(TOKEN).ok().unwrap();
     let client = bellwether::github::Client::new(api, token, super::NAME.parse().unwrap(), options).unwrap();
     let error = client.pull_request(number).await.unwrap_err();
     assert!(error.to_string().contains("nothing came within") && error.outcome_unknown(), "{error}");

@@ -11,10 +11,11 @@ use super::super::connect::{credentials, options, secret};
 use super::super::output::Output;
 use super::Outcome;
 use crate::datadog::Credentials;
-use crate::github::{ApiUrl, PrivateKey, Token};
+use crate::github::{ApiUrl, PrivateKey};
 use crate::ops::{Exit, Failure};
 use crate::retry::Retry;
 use crate::review::is_name;
+use crate::secret::Secret;
 use crate::serve::{Access, Keys, Log, Now, Running, Settings, Sink, Watched, WebhookSecrets};
 
 /// How long jobs that are under way may take when the service stops.
@@ -96,7 +97,7 @@ fn access(url: &str) -> Result<Access, Failure> {
         }
         (None, None) => {
             let token = variable("GITHUB_TOKEN").unwrap_or_default();
-            let token = Token::new(&token).map_err(|error| {
+            let token = Secret::new(&token).map_err(|error| {
                 Failure::Message(format!(
                     "GITHUB_TOKEN: {error}; set it, or BELLWETHER_GITHUB_APP_ID and BELLWETHER_GITHUB_PRIVATE_KEY"
                 ))

@@ -11,6 +11,7 @@ use std::time::Duration;
 use server::{Answer, Server};
 
 use super::*;
+use crate::secret::Secret;
 use crate::stop::Stop;
 
 const API_KEY: &str = "0123456789abcdef0123456789abcdef";

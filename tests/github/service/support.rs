@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use bellwether::datadog::{self, Credentials, Secret};
-use bellwether::github::{ApiUrl, Clock, Options, PrivateKey, Retry, Token};
+use bellwether::datadog::{self, Credentials};
+use bellwether::github::{ApiUrl, Clock, Options, PrivateKey, Retry};
 use bellwether::sandbox::{self, Faults, Sandbox, Storage};
+use bellwether::secret::Secret;
 use bellwether::serve::{Access, Keys, Log, Running, Settings, Watched, WebhookSecrets};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -149,7 +150,7 @@ impl World {
             secrets: WebhookSecrets::new(SECRET, Some("the secret of yesterday")).unwrap(),
             access: match self.is_app {
                 true => Access::App { api, id: 1, key: PrivateKey::from_pem(private_key()).ok().unwrap() },
-                false => Access::Token { api, token: Token::new(TOKEN).ok().unwrap() },
+                false => Access::Token { api, token: Secret::new(TOKEN).ok().unwrap() },
             },
             datadog: Keys { write: Some(Credentials { api_key: secret(), app_key: secret() }), read: None },
             github: Options { retry: retry(), timeout: Duration::from_secs(10), ..Options::default() },
