@@ -205,7 +205,7 @@ fn answer_of(job: &Job, trouble: &Trouble) -> Option<Answer> {
         Task::Pushed { sha } => {
             environment.map(|name| Answer::of_push(sha, speech::push_failed(name, trouble)))
         }
-        Task::Look { .. } | Task::Closed { .. } => None,
+        Task::Look { .. } | Task::Closed { .. } | Task::Untouched { .. } | Task::Queued { .. } => None,
     }
 }
 
