@@ -5,7 +5,7 @@ use super::log::Level;
 use super::site::Site;
 use super::trouble::Trouble;
 use super::workspace::{archive, read_project, touches};
-use super::{Service, merging, planning, registering, speech};
+use super::{Service, merge_queue, merging, planning, registering, speech};
 use crate::config::{Config, Target};
 use crate::github::{Permission, PullRequest, Reaction};
 use crate::ops::Connection;
@@ -30,7 +30,7 @@ pub struct Context<'a> {
     pub job: &'a Job,
     /// Its number.
     pub id: u64,
-    /// The pull request; 0 for a commit of the default branch.
+    /// The pull request; 0 for a commit of the default branch, and for a merge group.
     pub number: u64,
     /// The environment.
     pub environment: &'a str,
@@ -88,6 +88,8 @@ pub async fn run(service: &Service, id: u64, job: &Job, failures: u32) -> Result
         },
         Task::Merged { .. } => merging::merged(&context).await?,
         Task::Pushed { sha } => merging::pushed(&context, sha).await?,
+        Task::Untouched { sha, .. } => planning::untouched(&context, sha).await?,
+        Task::Queued { sha } => merge_queue::queued(&context, sha).await?,
         Task::Closed { .. } => Answer::default(),
     };
     Ok(Outcome::Answer(answer))
@@ -134,15 +136,20 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         return Ok(said(job, project.as_ref(), comment));
     }
     let Some(project) = project else { return silence("the default branch has no bellwether.toml") };
+    let environments = planned_environments(&project.config);
     if let (Task::Look { number }, Some(pull)) = (&job.task, &pull) {
         if !pull.open {
             return silence("it is closed");
         }
-        if !touches(site, &project, &site.client.changed_files(*number).await?) {
-            return silence("it touches no schema, no catalog file and not bellwether.toml");
+        let changed = site.client.changed_files(*number).await?;
+        // What it has registered, an earlier commit asked for: the plan takes it back.
+        let is_live = !service.ledger.registered(&job.repository, *number)?.is_empty();
+        if !is_live && !touches(site, &project, &changed) {
+            let task = Task::Untouched { number: *number, sha: pull.head_sha.clone() };
+            return Ok(Outcome::Parts(parts(&Job { task, ..job.clone() }, &environments)));
         }
     }
-    Ok(Outcome::Parts(parts(job, &planned_environments(&project.config))))
+    Ok(Outcome::Parts(parts(job, &environments)))
 }
 
 fn parts(job: &Job, environments: &[String]) -> Vec<Job> {

@@ -32,6 +32,7 @@ struct Payload {
     pull_request: Option<RawPull>,
     issue: Option<RawIssue>,
     comment: Option<RawComment>,
+    merge_group: Option<RawGroup>,
     #[serde(rename = "ref")]
     reference: Option<String>,
     after: Option<String>,
@@ -66,6 +67,12 @@ struct RawComment {
 }
 
 #[derive(Deserialize)]
+struct RawGroup {
+    head_sha: String,
+    base_ref: String,
+}
+
+#[derive(Deserialize)]
 struct RawUser {
     login: String,
     #[serde(rename = "type")]
@@ -76,7 +83,7 @@ struct RawUser {
 pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
     match event {
         "ping" => return Meaning::Ping,
-        "pull_request" | "issue_comment" | "push" => {}
+        "pull_request" | "issue_comment" | "push" | "merge_group" => {}
         _ => return Meaning::Nothing("event"),
     }
     let payload: Payload = match serde_json::from_slice(body) {
@@ -92,6 +99,7 @@ pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
     let task = match event {
         "pull_request" => pull_request(&payload),
         "issue_comment" => comment(&payload, words),
+        "merge_group" => merge_group(&payload),
         _ => push(&payload),
     };
     match task {
@@ -136,11 +144,30 @@ fn comment(payload: &Payload, words: &[String]) -> Result<Task, Passed> {
 }
 
 fn push(payload: &Payload) -> Result<Task, Passed> {
-    let default = payload.repository.as_ref().and_then(|repository| repository.default_branch.as_deref());
-    let (reference, default) = (payload.reference.as_deref().ok_or(None)?, default.ok_or(None)?);
-    if reference.strip_prefix("refs/heads/") != Some(default) || payload.deleted == Some(true) {
+    if !is_default_branch(payload, payload.reference.as_deref().ok_or(None)?)?
+        || payload.deleted == Some(true)
+    {
         return Err(Some("not the default branch"));
     }
     let sha: CommitSha = payload.after.as_deref().ok_or(None)?.parse().map_err(|_| None)?;
     Ok(Task::Pushed { sha })
+}
+
+fn merge_group(payload: &Payload) -> Result<Task, Passed> {
+    let group = payload.merge_group.as_ref().ok_or(None)?;
+    // The other action tells that the group is gone.
+    if payload.action.as_deref().ok_or(None)? != "checks_requested" {
+        return Err(Some("action"));
+    }
+    if !is_default_branch(payload, &group.base_ref)? {
+        return Err(Some("not the default branch"));
+    }
+    let sha: CommitSha = group.head_sha.parse().map_err(|_| None)?;
+    Ok(Task::Queued { sha })
+}
+
+/// Whether a reference is the default branch.
+fn is_default_branch(payload: &Payload, reference: &str) -> Result<bool, Passed> {
+    let default = payload.repository.as_ref().and_then(|repository| repository.default_branch.as_deref());
+    Ok(reference.strip_prefix("refs/heads/") == Some(default.ok_or(None)?))
 }

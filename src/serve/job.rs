@@ -53,6 +53,18 @@ pub enum Task {
         /// The newest.
         sha: CommitSha,
     },
+    /// A pull request touches nothing of the project. Its other commits may have.
+    Untouched {
+        /// The pull request.
+        number: u64,
+        /// Its head commit.
+        sha: CommitSha,
+    },
+    /// A merge queue asks about what it is about to merge.
+    Queued {
+        /// The merge group's commit.
+        sha: CommitSha,
+    },
 }
 
 /// A comment that is addressed to bellwether, as it was when it was written.
@@ -139,8 +151,9 @@ impl Task {
             Self::Look { number }
             | Self::Said { number, .. }
             | Self::Merged { number }
-            | Self::Closed { number } => Some(*number),
-            Self::Pushed { .. } => None,
+            | Self::Closed { number }
+            | Self::Untouched { number, .. } => Some(*number),
+            Self::Pushed { .. } | Self::Queued { .. } => None,
         }
     }
 
@@ -163,7 +176,11 @@ impl Task {
                 Some(format!("{repository} comment {} {verb}", comment.id).to_lowercase())
             }
             Self::Merged { number } => Some(format!("{repository} merged {number}").to_lowercase()),
-            Self::Look { .. } | Self::Closed { .. } | Self::Pushed { .. } => None,
+            Self::Look { .. }
+            | Self::Closed { .. }
+            | Self::Pushed { .. }
+            | Self::Untouched { .. }
+            | Self::Queued { .. } => None,
         }
     }
 
@@ -182,6 +199,8 @@ impl Task {
             Self::Merged { .. } => "merged",
             Self::Closed { .. } => "closed",
             Self::Pushed { .. } => "pushed",
+            Self::Untouched { .. } => "untouched",
+            Self::Queued { .. } => "queued",
         }
     }
 }

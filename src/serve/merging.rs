@@ -25,7 +25,12 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
     let shown = service.ledger.shown(&context.job.repository, context.number, context.environment)?;
     // Nobody who merged it has asked for anything: what others left is not its business.
-    if shown.is_none() && !touches(site, &built.project, &site.client.changed_files(context.number).await?) {
+    let has_plan = shown.is_some_and(|shown| shown.plan.is_some());
+    let is_live = !service.ledger.registered(&context.job.repository, context.number)?.is_empty();
+    if !has_plan
+        && !is_live
+        && !touches(site, &built.project, &site.client.changed_files(context.number).await?)
+    {
         return Ok(Answer::default());
     }
     let connection =

@@ -2,7 +2,7 @@
 //!
 //! A delivery is verified, read and kept on disk before it is answered (`http`, `signature`, `event`, `ledger`). From there one
 //! queue for each repository and environment does one job after the other (`queue`), each from its beginning, with what GitHub
-//! and Datadog say at that moment (`dispatch`, `planning`, `registering`, `merging`). What came of a job is kept before
+//! and Datadog say at that moment (`dispatch`, `planning`, `registering`, `merging`, `merge_queue`). What came of a job is kept before
 //! it is told, so that an outage of GitHub never makes an apply happen twice.
 
 mod apply;
@@ -13,6 +13,7 @@ mod http;
 mod job;
 mod ledger;
 mod log;
+mod merge_queue;
 mod merging;
 mod planning;
 mod queue;

@@ -7,13 +7,13 @@ use super::job::{Answer, Comment, Ended, Receipt};
 use super::ledger::ShownPlan;
 use super::log::Level;
 use super::site::Purpose;
-use super::speech::{self, Finding};
+use super::speech::{self, Finding, Subject};
 use super::trouble::{TRIES, Trouble, guarded};
 use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
-use crate::ops::{self, Addresses, AgainstRequest, Base, Failure, PlanRequest, Planned};
+use crate::ops::{self, Addresses, AgainstRequest, Base, Compiled, Failure, PlanRequest, Planned};
 use crate::plan::{Only, Options, Plan};
 use crate::project::Project;
 use crate::render::{Header, markdown};
@@ -67,6 +67,12 @@ pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
     Ok(Answer::default())
 }
 
+/// A pull request touches nothing of the project. What an earlier commit of it planned is not to be seen any more.
+pub async fn untouched(context: &Context<'_>, commit: &CommitSha) -> Result<Answer, Trouble> {
+    publish(context, commit, speech::untouched(context.environment, commit), None, true).await?;
+    Ok(Answer::default())
+}
+
 /// Somebody who may write asks for the plan.
 pub async fn asked(context: &Context<'_>, comment: &Comment, command: &Command) -> Result<Answer, Trouble> {
     let pull = context.pull().await?;
@@ -111,6 +117,7 @@ pub async fn show(
         Ok((finding, base)) => (finding, Some(base)),
         // Not what a later try would mend: it is what there is to say.
         Err(Trouble::Failed(reason)) => (speech::no_plan(context.environment, &reason), None),
+        // But for a mistake in the command, which is no matter of the pull request.
         Err(Trouble::Told(failure)) if !matches!(*failure, Failure::Usage(_)) => {
             (speech::no_plan(context.environment, &speech::reason(&failure)), None)
         }
@@ -121,14 +128,14 @@ pub async fn show(
         Err(Trouble::Away(failure)) => {
             if context.failures == 0 {
                 let finding = speech::no_plan(context.environment, &speech::away(&failure));
-                publish(context, pull, finding, None, offline).await?;
+                publish(context, &pull.head_sha, finding, None, offline).await?;
             }
             return Err(Trouble::Away(failure));
         }
         Err(other) => return Err(other),
     };
     let is_plan = finding.plan.is_some();
-    publish(context, pull, finding, base.as_ref(), offline).await?;
+    publish(context, &pull.head_sha, finding, base.as_ref(), offline).await?;
     Ok(is_plan)
 }
 
@@ -154,7 +161,9 @@ async fn make(
     };
     let built = build(workspace.files.clone(), environment.to_owned()).await?;
     let planned = match before {
-        Some(before) => against(context, &built, before, &base),
+        Some(before) => {
+            again(&built, environment).and_then(|compiled| against(context, &built, compiled, before, &base))
+        }
         None => {
             live(context, &built, asked, Purpose::Read).await.map(|(planned, header)| (planned.plan, header))
         }
@@ -171,37 +180,35 @@ async fn make(
             rule: &built.project.config.register,
             changes_config: workspace.changes_config,
             offline,
-            is_fork: pull.fork,
-            merged: pull.merged,
+            subject: match (pull.merged, pull.fork) {
+                (true, _) => Subject::Merged,
+                (false, true) => Subject::Fork,
+                (false, false) => Subject::PullRequest,
+            },
             asked,
         }),
         Err(Failure::Diagnostics(diagnostics)) => {
             speech::diagnostics(environment, &diagnostics, &built.project.sources)
         }
-        // A mistake in the command, and not in what it is about.
-        Err(failure @ Failure::Usage(_)) => return Err(failure.into()),
-        Err(other) => match Trouble::from(other) {
-            Trouble::Told(failure) => speech::no_plan(environment, &speech::reason(&failure)),
-            passing => return Err(passing),
-        },
+        Err(other) => return Err(other.into()),
     };
     Ok((finding, base))
 }
 
 /// Where Datadog shows monitors, if that is known.
-fn pages(target: &Target) -> Option<String> {
+pub fn pages(target: &Target) -> Option<String> {
     let Target::Site(site) = target else { return None };
     Some(markdown::monitor_pages(site))
 }
 
 /// A plan against the base branch's schemas: no keys, no Datadog.
-fn against(
+pub fn against(
     context: &Context<'_>,
     built: &Built,
+    compiled: Compiled,
     before: Project,
     base: &CommitSha,
 ) -> Result<(Plan, Header), Failure> {
-    let compiled = again(built, context.environment)?;
     let base = Base { name: format!("`{}`", base.short()), project: Some(before) };
     let request = AgainstRequest {
         project: &built.project,
@@ -216,7 +223,7 @@ fn against(
 }
 
 /// What the project compiles to.
-fn again(built: &Built, environment: &str) -> Result<ops::Compiled, Failure> {
+pub fn again(built: &Built, environment: &str) -> Result<Compiled, Failure> {
     ops::compile(&built.project, environment, &built.environment)
 }
 
@@ -280,29 +287,23 @@ fn header(built: &Built, planned: &Planned, target: &str) -> Header {
 /// Writes the comment and the check, and remembers what was shown.
 async fn publish(
     context: &Context<'_>,
-    pull: &PullRequest,
+    commit: &CommitSha,
     finding: Finding,
     base: Option<&CommitSha>,
     offline: bool,
 ) -> Result<(), Trouble> {
-    let (service, site, environment) = (context.service, context.site, context.environment);
+    let (service, client, environment) = (context.service, &context.site.client, context.environment);
     let marker = PlanMarker {
         env: environment.to_owned(),
         plan: finding.plan.as_ref().map(|plan| plan.short_digest().to_owned()).unwrap_or_default(),
-        head: pull.head_sha.short().to_owned(),
+        head: commit.short().to_owned(),
         base: base.map(|base| base.short().to_owned()).unwrap_or_default(),
         actions: finding.plan.as_ref().map(|plan| plan.changes.len() as u64).unwrap_or_default(),
         cut: finding.cut,
         run: context.run(),
     };
-    let output = CheckOutput {
-        title: finding.title.clone(),
-        summary: finding.body.clone(),
-        text: None,
-        annotations: finding.annotations(|path| site.in_repository(path)),
-    };
-    check(context, &pull.head_sha, finding.conclusion, output).await?;
-    let sticky = site.client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
+    check_finding(context, commit, &finding).await?;
+    let sticky = client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
     let comment = match sticky {
         Sticky::Created(comment) | Sticky::Updated(comment) | Sticky::Unchanged(comment) => comment,
         Sticky::Newer(_) => {
@@ -312,7 +313,7 @@ async fn publish(
         Sticky::Silent => return Ok(()),
     };
     let shown = ShownPlan {
-        head: pull.head_sha.to_string(),
+        head: commit.to_string(),
         since: comment.updated_at,
         offline,
         body: finding.body,
@@ -321,6 +322,21 @@ async fn publish(
     };
     service.ledger.show(&context.job.repository, context.number, environment, &shown)?;
     Ok(())
+}
+
+/// Says in the check of an environment what was found out.
+pub async fn check_finding(
+    context: &Context<'_>,
+    commit: &CommitSha,
+    finding: &Finding,
+) -> Result<(), Trouble> {
+    let output = CheckOutput {
+        title: finding.title.clone(),
+        summary: finding.body.clone(),
+        text: None,
+        annotations: finding.annotations(|path| context.site.in_repository(path)),
+    };
+    check(context, commit, finding.conclusion, output).await
 }
 
 /// Writes the check of an environment.

@@ -203,7 +203,11 @@ fn answer_of(service: &Service, job: &Job, trouble: &Trouble) -> Option<Answer> 
         Task::Pushed { sha } if job.environment.is_some() => {
             Some(Answer::of_push(sha, speech::push_failed(job, trouble)))
         }
-        Task::Pushed { .. } | Task::Look { .. } | Task::Closed { .. } => None,
+        Task::Pushed { .. }
+        | Task::Look { .. }
+        | Task::Closed { .. }
+        | Task::Untouched { .. }
+        | Task::Queued { .. } => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::apply::Order;
 use super::planning::Asked;
 use crate::config::Register;
 use crate::diag::{Code, Diagnostic, Severity, Sources};
-use crate::github::{Annotation, AnnotationLevel, Conclusion};
+use crate::github::{Annotation, AnnotationLevel, CommitSha, Conclusion};
 use crate::ops::{Applied, Verified};
 use crate::plan::{Action, Plan, SourceReference};
 use crate::render::markdown::{self, Comment, Context, code};
@@ -62,6 +62,19 @@ impl Finding {
     }
 }
 
+/// What a plan is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A pull request of this repository.
+    PullRequest,
+    /// A pull request of a fork, as long as it is not merged.
+    Fork,
+    /// A pull request that is merged.
+    Merged,
+    /// What a merge queue is about to merge.
+    MergeGroup,
+}
+
 /// What a plan's comment is made of.
 pub struct PlanWords<'a> {
     /// The plan.
@@ -80,14 +93,12 @@ pub struct PlanWords<'a> {
     pub word: &'a str,
     /// What applying it takes.
     pub rule: &'a Register,
-    /// Whether the pull request changes bellwether.toml.
+    /// Whether bellwether.toml is changed.
     pub changes_config: bool,
     /// Whether Datadog was not asked.
     pub offline: bool,
-    /// Whether it comes from a fork.
-    pub is_fork: bool,
-    /// Whether it is merged.
-    pub merged: bool,
+    /// What it is a plan of.
+    pub subject: Subject,
     /// What was asked for.
     pub asked: &'a Asked,
 }
@@ -211,15 +222,40 @@ pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sour
     }
 }
 
+/// Nothing of the project is touched by a commit.
+pub fn untouched(environment: &str, commit: &CommitSha) -> Finding {
+    let body = format!(
+        "### {}: nothing to plan\n\nNo schema, no catalog file and not `bellwether.toml` is touched by {}.",
+        code(environment),
+        code(commit.short())
+    );
+    without_plan("Nothing of bellwether is touched", body, Conclusion::Neutral)
+}
+
+/// The schemas are right, and those that they would be compared with are not.
+pub fn not_compared(environment: &str) -> Finding {
+    let body = format!(
+        "### {}: no mistakes\n\nWhat is changed is not known: the schemas of the default branch have errors.",
+        code(environment)
+    );
+    without_plan("No mistakes", body, Conclusion::Success)
+}
+
 /// There is no plan, for a reason that is in no schema.
 pub fn no_plan(environment: &str, reason: &str) -> Finding {
+    let body = markdown::failure(reason, &of_environment(environment)).body;
+    Finding { is_silent: false, ..without_plan("No plan", body, Conclusion::Failure) }
+}
+
+/// A finding without a plan, and with nothing to say of a line.
+fn without_plan(title: &str, body: String, conclusion: Conclusion) -> Finding {
     Finding {
-        title: "No plan".to_owned(),
-        body: markdown::failure(reason, &of_environment(environment)).body,
-        conclusion: Conclusion::Failure,
+        title: title.to_owned(),
+        body,
+        conclusion,
         plan: None,
         cut: 0,
-        is_silent: false,
+        is_silent: true,
         remarks: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::ledger::Live;
-use super::speech::PlanWords;
+use super::speech::{PlanWords, Subject};
 use super::trouble::Trouble;
 use crate::github::CommitSha;
 use crate::model::Address;
@@ -312,14 +312,20 @@ pub fn help(word: &str, environments: &[String]) -> String {
 /// What stands below a plan: what it takes to apply it, and what is not in it.
 pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
     let environment = words.plan.environment.as_str();
+    let is_merged = words.subject == Subject::Merged;
     let mut parts = Vec::new();
-    if words.offline {
+    if words.subject == Subject::MergeGroup {
+        parts.push(
+            "Only the schemas were compared, with those of the default branch. It is applied when it is merged."
+                .to_owned(),
+        );
+    } else if words.offline {
         parts.push(format!(
             "The pull request comes from a fork: only its schemas were compared with those of the base. Somebody who may write \
              gets the plan against Datadog with {}. It is applied when it is merged, never before.",
             code(&format!("{} {environment} plan", words.word))
         ));
-    } else if words.is_fork && !words.merged {
+    } else if words.subject == Subject::Fork {
         parts.push(
             "The pull request comes from a fork: it is applied when it is merged, never before.".to_owned(),
         );
@@ -331,7 +337,7 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
         if words.asked.reset_drift {
             command.push_str(" --reset-drift");
         }
-        let needs = match (words.merged, words.rule.approvals, words.rule.checks) {
+        let needs = match (is_merged, words.rule.approvals, words.rule.checks) {
             (true, ..) | (_, 0, false) => String::new(),
             (_, 0, true) => " (needs green checks)".to_owned(),
             (_, approvals, checks) => format!(
@@ -342,12 +348,12 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
         };
         parts.push(format!("Apply it with {}{needs}.", code(&command)));
     }
-    if words.changes_config && !words.merged {
-        parts.push(
-            "The pull request changes `bellwether.toml`, which counts once it is merged; this plan is made with the one of \
-             the default branch."
-                .to_owned(),
-        );
+    if words.changes_config && !is_merged {
+        let who = if words.subject == Subject::MergeGroup { "merge group" } else { "pull request" };
+        parts.push(format!(
+            "The {who} changes `bellwether.toml`, which counts once it is merged; this plan is made with the one of the \
+             default branch."
+        ));
     }
     parts
 }

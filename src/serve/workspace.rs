@@ -24,7 +24,7 @@ pub struct Workspace {
     pub files: Files,
     /// The files of the base branch.
     pub base_files: Files,
-    /// Whether the pull request changes `bellwether.toml`, which counts only once it is merged.
+    /// Whether `bellwether.toml` is changed, which counts only once it is merged.
     pub changes_config: bool,
 }
 
@@ -63,10 +63,24 @@ impl Workspace {
         Ok(Self { base, files, base_files, changes_config })
     }
 
+    /// What a merge queue is about to make of the base branch.
+    pub async fn of_group(site: &Site, base: CommitSha, group: &CommitSha) -> Result<Self, Trouble> {
+        let base_files = archive(site, &base).await?;
+        let files = archive(site, group).await?;
+        let changes_config = files.get(CONFIG_FILE) != base_files.get(CONFIG_FILE);
+        let files = overlay(&base_files, &files, None);
+        Ok(Self { base, files, base_files, changes_config })
+    }
+
     /// The default branch.
     pub async fn of_branch(site: &Site, commit: &CommitSha) -> Result<Self, Trouble> {
         let files = archive(site, commit).await?;
         Ok(Self { base: commit.clone(), base_files: files.clone(), files, changes_config: false })
+    }
+
+    /// Whether the base branch's files are what they were.
+    pub fn is_untouched(&self) -> bool {
+        !self.changes_config && self.files == self.base_files
     }
 
     /// Whether there is a project at all.

@@ -41,17 +41,6 @@ fn mistakes_in_the_schemas_are_shown_where_they_are() {
 }
 
 #[test]
-fn a_pull_request_that_touches_nothing_of_it_is_met_with_silence() {
-    let world = World::new();
-    let head = world.commit(&[("Cargo.toml", "[package]\n")]);
-    let number = world.pull(&[("Cargo.toml", "[package]\n"), ("src/main.rs", "")]);
-    world.repository.push(number, &head);
-    world.pull_event("opened", number, false);
-    assert_eq!(world.seen(number, &head), "");
-    assert_eq!(world.datadog.requests().len(), 0);
-}
-
-#[test]
 fn only_a_part_can_be_planned_and_registered() {
     let world = World::new();
     let two = CART.replace(

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::support::{SECRET, World, comment_payload, pull_payload, push_payload, seen, signature, until};
+use super::support::{
+    SECRET, World, comment_payload, group_payload, pull_payload, push_payload, seen, signature, until,
+};
 
 fn post(world: &World, event: &str, body: &[u8], secret: &str) -> (u16, String) {
     let signature = signature(secret, body);
@@ -54,8 +56,15 @@ fn a_body_that_github_would_not_send_is_turned_away() {
     ] {
         assert_eq!(post(&world, "pull_request", body.as_bytes(), SECRET), unreadable, "{body:.60}");
     }
-    let push = push_payload("refs/heads/main", "main; rm -rf");
-    assert_eq!(post(&world, "push", push.to_string().as_bytes(), SECRET), unreadable);
+    let group = group_payload("checks_requested", "main; rm -rf", "refs/heads/main");
+    for (event, payload) in [
+        ("push", push_payload("refs/heads/main", "main; rm -rf")),
+        ("merge_group", group),
+        ("merge_group", push_payload("refs/heads/main", &"a".repeat(40))),
+    ] {
+        let body = payload.to_string();
+        assert_eq!(post(&world, event, body.as_bytes(), SECRET), unreadable, "{event} {body}");
+    }
     world.settle();
     assert_eq!(world.github.calls(), [""; 0]);
 }
@@ -113,6 +122,10 @@ fn what_is_not_for_the_service_is_passed_over() {
         ("issue_comment", comment("jane", "<!-- bellwether:1 {} -->\nesm register")),
         ("issue_comment", on_issue),
         ("push", push_payload("refs/heads/change", &"a".repeat(40))),
+        ("push", push_payload("refs/heads/gh-readonly-queue/main/pr-7-a", &"a".repeat(40))),
+        ("merge_group", group_payload("destroyed", &"a".repeat(40), "refs/heads/main")),
+        ("merge_group", group_payload("checks_requested", &"a".repeat(40), "refs/heads/mine")),
+        ("merge_group", group_payload("checks_requested", &"a".repeat(40), "main")),
         ("push", push_payload("refs/tags/main", &"a".repeat(40))),
         ("push", deleted),
     ] {

@@ -9,5 +9,6 @@ mod life;
 mod merging;
 mod outages;
 mod process;
+mod queue;
 mod refusals;
 mod support;

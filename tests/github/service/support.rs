@@ -350,7 +350,10 @@ impl World {
             let reactions = self.repository.reactions(comment.id);
             let _ = writeln!(text, "=== {} {}\n{}", comment.author, reactions.join(", "), comment.body);
         }
-        for run in self.repository.check_runs(commit) {
+        let mut runs = self.repository.check_runs(commit);
+        // Those of several environments are written at the same time.
+        runs.sort_by(|one, other| one.name.cmp(&other.name));
+        for run in runs {
             let conclusion = run.conclusion.unwrap_or_default();
             let _ = writeln!(text, "=== check {} {conclusion}: {}", run.name, run.output["title"]);
             if number == 0 {
@@ -396,6 +399,13 @@ pub fn comment_payload(action: &str, id: u64, who: &str, number: u64, text: &str
 
 pub fn push_payload(reference: &str, after: &str) -> Value {
     json!({"ref": reference, "after": after, "deleted": false, "repository": repository()})
+}
+
+pub fn group_payload(action: &str, head: &str, base_ref: &str) -> Value {
+    json!({"action": action, "repository": repository(), "merge_group": {
+        "head_sha": head, "head_ref": format!("refs/heads/gh-readonly-queue/main/pr-1-{head}"),
+        // A commit that nobody knows: it is not what the group is compared with.
+        "base_sha": "b".repeat(40), "base_ref": base_ref, "head_commit": {"id": head}}})
 }
 
 /// A snapshot of what people see, without what differs from run to run.
