@@ -67,9 +67,11 @@ pub async fn run(service: Arc<Service>) {
 async fn sweep(service: &Service, app: &App, since: Timestamp) -> Result<Timestamp, Trouble> {
     let now = (service.settings.now)();
     let deliveries = read(service, app, since.max(moved(now, -REACH))).await?;
-    let Some(newest) = deliveries.first() else { return Ok(since) };
+    let Some(newest) = deliveries.iter().map(|delivery| delivery.delivered_at).max() else {
+        return Ok(since);
+    };
     // GitHub's clock may be behind ours: what is newer than all that it told of was not looked at.
-    let until = moved(now, -UNDER_WAY).min(moved(newest.delivered_at, SignedDuration::from_secs(1)));
+    let until = moved(now, -UNDER_WAY).min(moved(newest, SignedDuration::from_secs(1)));
     let mut settled = until;
     for missed in missed(&deliveries) {
         let is_left = missed.last.delivered_at >= until;
@@ -106,8 +108,7 @@ fn missed(deliveries: &[Delivery]) -> Vec<Missed<'_>> {
     let mut answered = BTreeSet::new();
     for delivery in deliveries.iter().filter(|delivery| event::is_handled(&delivery.event)) {
         let first_at = delivery.delivered_at;
-        let missed =
-            found.entry(&delivery.guid).or_insert(Missed { last: delivery, first_at, attempts: 0 });
+        let missed = found.entry(&delivery.guid).or_insert(Missed { last: delivery, first_at, attempts: 0 });
         missed.first_at = missed.first_at.min(first_at);
         missed.attempts += 1;
         if (200..300).contains(&delivery.status_code) {

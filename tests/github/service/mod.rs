@@ -11,3 +11,4 @@ mod outages;
 mod process;
 mod refusals;
 mod support;
+mod sweep;
