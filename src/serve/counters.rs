@@ -12,7 +12,7 @@ pub struct Counters(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 pub const DELIVERIES: &str = "bellwether_serve_deliveries_total";
 /// Jobs by how they ended.
 pub const JOBS: &str = "bellwether_serve_jobs_total";
-/// Deliveries that were missed, by whether GitHub will deliver them again.
+/// Deliveries that were missed, by what came of asking GitHub for them.
 pub const REDELIVERIES: &str = "bellwether_serve_redeliveries_total";
 
 impl Counters {
@@ -28,7 +28,7 @@ impl Counters {
         for (name, help) in [
             (DELIVERIES, "Deliveries by what was made of them."),
             (JOBS, "Jobs by how they ended."),
-            (REDELIVERIES, "Missed deliveries by what GitHub said when it was asked to deliver them again."),
+            (REDELIVERIES, "Missed deliveries that GitHub was asked for again, by what came of it."),
         ] {
             let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} counter\n");
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

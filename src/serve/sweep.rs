@@ -27,6 +27,15 @@ const ATTEMPTS: usize = 5;
 /// How many pages of a hundred deliveries a sweep reads.
 const PAGES: usize = 30;
 
+/// What earlier sweeps have found out.
+#[derive(Default)]
+struct Past {
+    /// Whatever was delivered before is settled, and need not be read again.
+    settled_before: Timestamp,
+    /// The guids of later ones that are not asked for any more.
+    given_up: BTreeSet<String>,
+}
+
 /// A delivery that was never answered as it should be.
 struct Missed<'d> {
     /// The last attempt.
@@ -47,11 +56,10 @@ pub async fn run(service: Arc<Service>) {
         Err(error) => return failed(error.to_string()),
     };
     let sweeps = async {
-        let mut since = Timestamp::MIN;
+        let mut past = Past::default();
         loop {
-            match sweep(&service, &app, since).await {
-                Ok(settled) => since = settled,
-                Err(trouble) => failed(trouble.to_string()),
+            if let Err(trouble) = sweep(&service, &app, &mut past).await {
+                failed(trouble.to_string());
             }
             settings.retry.clock.wait(PAUSE).await;
         }
@@ -63,26 +71,29 @@ pub async fn run(service: Arc<Service>) {
     }
 }
 
-/// Asks for what was missed `since` then. Gives the time before which everything is settled: what the next sweep need not read.
-async fn sweep(service: &Service, app: &App, since: Timestamp) -> Result<Timestamp, Trouble> {
+/// Asks for what was missed and is not settled yet.
+async fn sweep(service: &Service, app: &App, past: &mut Past) -> Result<(), Trouble> {
     let now = (service.settings.now)();
-    let deliveries = read(service, app, since.max(moved(now, -REACH))).await?;
-    let Some(newest) = deliveries.iter().map(|delivery| delivery.delivered_at).max() else {
-        return Ok(since);
-    };
+    let deliveries = read(service, app, past.settled_before.max(moved(now, -REACH))).await?;
+    let Some(newest) = deliveries.iter().map(|delivery| delivery.delivered_at).max() else { return Ok(()) };
     // GitHub's clock may be behind ours: what is newer than all that it told of was not looked at.
     let until = moved(now, -UNDER_WAY).min(moved(newest, SignedDuration::from_secs(1)));
-    let mut settled = until;
+    let mut settled_before = until;
     for missed in missed(&deliveries) {
-        let is_left = missed.last.delivered_at >= until;
-        if !is_left && (missed.attempts >= ATTEMPTS || service.ledger.knows(&missed.last.guid)?) {
+        let guid = &missed.last.guid;
+        if past.given_up.contains(guid) || service.ledger.knows(guid)? {
             continue;
         }
-        if is_left || ask(service, app, &missed).await? {
-            settled = settled.min(missed.first_at);
+        if missed.last.delivered_at >= until || ask(service, app, &missed).await? {
+            // Only with all of its attempts in sight they can be counted.
+            settled_before = settled_before.min(missed.first_at);
+        } else {
+            past.given_up.insert(guid.clone());
         }
     }
-    Ok(settled)
+    past.settled_before = settled_before;
+    past.given_up.retain(|guid| deliveries.iter().any(|delivery| delivery.guid == *guid));
+    Ok(())
 }
 
 /// The deliveries `since` then, the newest first.
@@ -122,27 +133,29 @@ fn missed(deliveries: &[Delivery]) -> Vec<Missed<'_>> {
 }
 
 /// Asks GitHub to deliver once more; whether it will.
-async fn ask(service: &Service, app: &App, missed: &Missed<'_>) -> Result<bool, Trouble> {
-    let (log, counters) = (&service.settings.log, &service.counters);
+async fn ask(service: &Service, app: &App, missed: &Missed<'_>) -> Result<bool, Error> {
     let Delivery { id, guid, event, .. } = missed.last;
-    let attempt = (missed.attempts + 1).to_string();
-    let fields = [("delivery", guid.as_str()), ("kind", event), ("attempt", &attempt)];
+    let attempts = missed.attempts.to_string();
+    let tell = |level: Level, result: &'static str, what: &str, detail: &str| {
+        service.counters.add(REDELIVERIES, result);
+        let fields = [("delivery", &**guid), ("kind", event), ("attempts", &attempts), ("detail", detail)];
+        let told: Vec<(&str, &str)> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        service.settings.log.line(level, what, &told);
+    };
+    if missed.attempts >= ATTEMPTS {
+        tell(Level::Warn, "given up", "given up", "");
+        return Ok(false);
+    }
     match app.redeliver(*id).await {
-        Ok(()) => {
-            counters.add(REDELIVERIES, "accepted");
-            log.line(Level::Info, "asked for again", &fields);
-            Ok(true)
-        }
+        Ok(()) => tell(Level::Info, "accepted", "asked for again", ""),
         // That is about this delivery alone.
         Err(error @ (Error::NotFound { .. } | Error::Rejected { .. })) => {
-            counters.add(REDELIVERIES, "refused");
-            let [delivery, kind, attempt] = fields;
-            let detail = error.to_string();
-            log.line(Level::Warn, "not delivered again", &[delivery, kind, attempt, ("detail", &detail)]);
-            Ok(false)
+            tell(Level::Warn, "refused", "not delivered again", &error.to_string());
+            return Ok(false);
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error),
     }
+    Ok(true)
 }
 
 /// Another time, as far as there is one.

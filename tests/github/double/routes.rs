@@ -126,9 +126,11 @@ fn deliver_again(world: &mut World, id: &str) -> Reply {
     if let Some(hook) = &world.hook {
         let status = hook(&text(&again["guid"]), &text(&again["event"]), &again["payload"]);
         let id = world.next();
+        let times = world.deliveries.iter().map(|found| text(&found["delivered_at"]));
+        let newest: jiff::Timestamp = times.chain([time(id)]).max().unwrap_or_default().parse().unwrap();
         again["id"] = json!(id);
         again["status_code"] = json!(status);
-        again["delivered_at"] = json!(time(id));
+        again["delivered_at"] = json!((newest + jiff::SignedDuration::from_secs(1)).to_string());
         again["redelivery"] = json!(true);
         world.deliveries.insert(0, again);
     }

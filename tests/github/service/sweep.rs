@@ -61,7 +61,7 @@ fn what_the_service_was_away_for_is_done_after_its_start() {
     assert!(world.get("/metrics").contains("redeliveries_total{result=\"accepted\"} 2\n"));
     let log = world.log();
     assert!(log.contains(
-        "\"event\":\"asked for again\",\"delivery\":\"guid-1\",\"kind\":\"pull_request\",\"attempt\":\"2\""
+        "\"event\":\"asked for again\",\"delivery\":\"guid-1\",\"kind\":\"pull_request\",\"attempts\":\"1\""
     ));
     world.sweep();
     assert_eq!(asked(&world).len(), 2);
@@ -121,6 +121,7 @@ fn only_what_was_never_taken_is_asked_for() {
     world.sweep();
     world.sweep();
     assert_eq!(asked(&world), [26, 28]);
+    assert_eq!(times(&world, "given up"), 1, "{}", world.log());
 }
 
 #[test]
@@ -133,6 +134,7 @@ fn what_is_answered_wrongly_each_time_is_given_up() {
         world.sweep();
     }
     assert_eq!(asked(&world).len(), 4, "five attempts with the first");
+    assert_eq!(times(&world, "given up"), 1);
     // Nor does a service that starts anew begin from the beginning.
     world.stop();
     world.start();
