@@ -119,7 +119,7 @@ fn cursor_of(delivery: &Value) -> Option<String> {
 }
 
 fn deliver_again(world: &mut World, id: &str) -> Reply {
-    let Some(found) = world.deliveries.iter().find(|found| found["id"].to_string() == id) else {
+    let Some(found) = world.deliveries.iter().find(|found| found["id"].as_u64() == id.parse().ok()) else {
         return not_found();
     };
     let mut again = found.clone();
