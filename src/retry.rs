@@ -50,6 +50,23 @@ impl Clock {
         Self { wait, ..self }
     }
 
+    /// The same clock; each wait begins when what `gate` gives for it has ended.
+    #[must_use]
+    pub fn gated<F>(self, gate: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let clock = self.clone();
+        let wait = Arc::new(move |duration: Duration| -> Waiting {
+            let (gate, clock) = (gate(duration), clock.clone());
+            Box::pin(async move {
+                gate.await;
+                clock.wait(duration).await;
+            })
+        });
+        Self { wait, ..self }
+    }
+
     /// What time it is.
     pub fn now(&self) -> Instant {
         (self.now)()

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use super::client::Identity;
+use super::client::{Identity, encoded};
 use super::transport::{Call, Transport};
 use super::{ApiUrl, Client, Error, Options, PrivateKey, Repository};
 
@@ -24,8 +25,8 @@ pub struct Delivery {
     pub id: u64,
     /// Its `X-GitHub-Delivery`, which stays the same when it is delivered again.
     pub guid: String,
-    /// When it was delivered, RFC 3339.
-    pub delivered_at: String,
+    /// When it was delivered.
+    pub delivered_at: Timestamp,
     /// Whether this was not the first time.
     #[serde(default)]
     pub redelivery: bool,
@@ -89,13 +90,17 @@ impl App {
         self.login.get_or_try_init(ask).await.map(String::as_str)
     }
 
-    /// The last hundred deliveries of the App's webhook, the newest first.
+    /// A hundred deliveries of the App's webhook, the newest first: the last ones, or those that begin at the cursor that came
+    /// with an earlier page. With them the cursor of the next page, where there is one.
     ///
     /// # Errors
     ///
     /// When they cannot be read.
-    pub async fn deliveries(&self) -> Result<Vec<Delivery>, Error> {
-        self.transport.json(&Call::get("/app/hook/deliveries?per_page=100".to_owned())).await
+    pub async fn deliveries(&self, cursor: Option<&str>) -> Result<(Vec<Delivery>, Option<String>), Error> {
+        let cursor = cursor.map(|cursor| format!("&cursor={}", encoded(cursor))).unwrap_or_default();
+        let call = Call::get(format!("/app/hook/deliveries?per_page=100{cursor}"));
+        let reply = self.transport.send(&call).await?;
+        Ok((self.transport.parse(&call, &reply)?, reply.next_cursor()))
     }
 
     /// Asks GitHub to deliver once more. Whoever receives it has to know it by its guid.

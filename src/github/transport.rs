@@ -95,8 +95,20 @@ pub(super) struct Reply {
 impl Reply {
     /// Whether the list goes on. Only that is read of the link, not where it leads.
     pub(super) fn has_next(&self) -> bool {
+        self.links().any(|link| link.contains("rel=\"next\""))
+    }
+
+    /// The cursor of the list's next page, where the list is one that has cursors. Nothing else is read of the link.
+    pub(super) fn next_cursor(&self) -> Option<String> {
+        let next = self.links().find(|link| link.contains("rel=\"next\""))?;
+        let (_, url) = next.split_once('<')?;
+        let url = reqwest::Url::parse(url.split_once('>')?.0).ok()?;
+        url.query_pairs().find(|(name, _)| name == "cursor").map(|(_, cursor)| cursor.into_owned())
+    }
+
+    fn links(&self) -> impl Iterator<Item = &str> {
         let links = self.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
-        links.flat_map(|links| links.split(',')).any(|link| link.contains("rel=\"next\""))
+        links.flat_map(|links| links.split(','))
     }
 
     /// Where a redirect leads.

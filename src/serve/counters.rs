@@ -12,6 +12,8 @@ pub struct Counters(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 pub const DELIVERIES: &str = "bellwether_serve_deliveries_total";
 /// Jobs by how they ended.
 pub const JOBS: &str = "bellwether_serve_jobs_total";
+/// Deliveries that were missed, by what came of asking GitHub for them.
+pub const REDELIVERIES: &str = "bellwether_serve_redeliveries_total";
 
 impl Counters {
     /// Counts one.
@@ -23,9 +25,11 @@ impl Counters {
     pub fn page(&self, waiting: usize, calls_left: Option<u64>) -> String {
         let mut page = String::new();
         // Writing into a String cannot fail.
-        for (name, help) in
-            [(DELIVERIES, "Deliveries by what was made of them."), (JOBS, "Jobs by how they ended.")]
-        {
+        for (name, help) in [
+            (DELIVERIES, "Deliveries by what was made of them."),
+            (JOBS, "Jobs by how they ended."),
+            (REDELIVERIES, "Missed deliveries that GitHub was asked for again, by what came of it."),
+        ] {
             let _ = write!(page, "# HELP {name} {help}\n# TYPE {name} counter\n");
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             for ((_, result), value) in all.iter().filter(|((found, _), _)| *found == name) {

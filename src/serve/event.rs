@@ -109,6 +109,11 @@ pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
     }
 }
 
+/// Whether anything is ever done about events of this kind: only then a body is read at all.
+pub fn is_handled(event: &str) -> bool {
+    matches!(read(event, b"", &[]), Meaning::Unreadable(_))
+}
+
 /// A reason for doing nothing; none if something is missing.
 type Passed = Option<&'static str>;
 

@@ -118,7 +118,7 @@ impl Ledger {
     /// When the disk refuses. Then nothing was taken.
     pub fn take(&self, job: &Job, now: Timestamp) -> Result<Option<u64>, LedgerError> {
         let mut taken = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
-        let guid = format!("delivery {}", job.delivery);
+        let guid = delivery_key(&job.delivery);
         let keys: Vec<String> = [Some(guid), job.task.key(&job.repository)].into_iter().flatten().collect();
         for key in &keys {
             if self.known.contains_key(key).map_err(|error| self.failed(error))? {
@@ -138,6 +138,15 @@ impl Ledger {
             *taken -= 1;
         }
         Ok(Some(id))
+    }
+
+    /// Whether a delivery with this guid was taken.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn knows(&self, delivery: &str) -> Result<bool, LedgerError> {
+        self.known.contains_key(delivery_key(delivery)).map_err(|error| self.failed(error))
     }
 
     /// Puts a job's parts in its place.
@@ -345,6 +354,11 @@ impl Ledger {
     fn failed(&self, error: impl ToString) -> LedgerError {
         LedgerError { path: self.path.clone(), reason: error.to_string() }
     }
+}
+
+/// Under which a delivery is known.
+fn delivery_key(guid: &str) -> String {
+    format!("delivery {guid}")
 }
 
 /// An environment of a pull request. GitHub ignores the case of repositories.

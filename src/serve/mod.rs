@@ -3,7 +3,8 @@
 //! A delivery is verified, read and kept on disk before it is answered (`http`, `signature`, `event`, `ledger`). From there one
 //! queue for each repository and environment does one job after the other (`queue`), each from its beginning, with what GitHub
 //! and Datadog say at that moment (`dispatch`, `planning`, `registering`, `merging`, `merge_queue`). What came of a job is kept before
-//! it is told, so that an outage of GitHub never makes an apply happen twice.
+//! it is told, so that an outage of GitHub never makes an apply happen twice. What GitHub could not deliver is asked
+//! for again (`sweep`).
 
 mod apply;
 mod counters;
@@ -21,6 +22,7 @@ mod registering;
 mod signature;
 mod site;
 mod speech;
+mod sweep;
 mod trouble;
 mod words;
 mod workspace;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::datadog::{self, Credentials};
 use crate::github::{self, ApiUrl, PrivateKey, Repository};
@@ -148,7 +151,8 @@ struct Service {
 /// A service that runs.
 pub struct Running {
     service: Arc<Service>,
-    server: tokio::task::JoinHandle<()>,
+    server: JoinHandle<()>,
+    sweeper: JoinHandle<()>,
     address: std::net::SocketAddr,
 }
 
@@ -174,7 +178,8 @@ impl Running {
             queue::enqueue(&service, id, &job);
         }
         let server = tokio::spawn(http::serve(listener, Arc::clone(&service)));
-        Ok(Self { service, server, address })
+        let sweeper = tokio::spawn(sweep::run(Arc::clone(&service)));
+        Ok(Self { service, server, sweeper, address })
     }
 
     /// Where it listens.
@@ -189,6 +194,7 @@ impl Running {
         let workers = queue::close(&self.service);
         let finish = async {
             let _ = self.server.await;
+            let _ = self.sweeper.await;
             for worker in workers {
                 let _ = worker.await;
             }

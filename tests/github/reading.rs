@@ -226,14 +226,18 @@ async fn an_app_can_ask_for_what_it_missed() {
         json!({"id": id, "guid": format!("guid-{id}"), "delivered_at": "2026-01-01T00:00:00Z", "event": "push",
             "status_code": status, "action": null, "installation_id": 42})
     };
-    github.deliveries(vec![delivery(2, 0), delivery(1, 202)]);
+    github.deliveries(vec![delivery(3, 500), delivery(2, 0), delivery(1, 202)]);
+    github.pages_of(2);
     let key = PrivateKey::from_pem(private_key()).ok().unwrap();
     let app = App::new(ApiUrl::new(&github.url()).unwrap(), 7, &key, Log::default().options()).unwrap();
-    let deliveries = app.deliveries().await.unwrap();
-    assert_eq!(
-        deliveries.iter().map(|found| (found.id, found.status_code)).collect::<Vec<_>>(),
-        [(2, 0), (1, 202)]
-    );
+    let (mut cursor, mut found) = (None, Vec::new());
+    for _ in 0..2 {
+        let (page, next) = app.deliveries(cursor.as_deref()).await.unwrap();
+        found.push(page.iter().map(|found| (found.id, found.status_code)).collect::<Vec<_>>());
+        cursor = next;
+    }
+    assert_eq!(found, [vec![(3, 500), (2, 0)], vec![(1, 202)]]);
+    assert_eq!(cursor, None);
     app.redeliver(2).await.unwrap();
     assert_eq!(github.writes(), ["POST /app/hook/deliveries/2/attempts"]);
 }

@@ -84,7 +84,11 @@ struct World {
     /// The last number that was given to anything.
     last: u64,
     deliveries: Vec<serde_json::Value>,
+    hook: Option<Hook>,
 }
+
+/// Where deliveries go: takes the guid, the event and the payload, and gives the status that was answered.
+type Hook = Box<dyn Fn(&str, &str, &serde_json::Value) -> u16 + Send>;
 
 impl World {
     fn next(&mut self) -> u64 {
@@ -180,9 +184,15 @@ impl GitHub {
         lock(&self.world).faults.push(fault);
     }
 
-    /// What `GET /app/hook/deliveries` answers.
+    /// What `GET /app/hook/deliveries` answers, the newest first. To be delivered again, one needs a `payload`.
     pub fn deliveries(&self, deliveries: Vec<serde_json::Value>) {
         lock(&self.world).deliveries = deliveries;
+    }
+
+    /// Where it delivers again what it is asked for: `hook` takes the guid, the event and the payload, and gives the status that was
+    /// answered. GitHub does so soon, the double before it answers whoever asked.
+    pub fn hook(&self, hook: impl Fn(&str, &str, &serde_json::Value) -> u16 + Send + 'static) {
+        lock(&self.world).hook = Some(Box::new(hook));
     }
 
     /// All calls so far.

@@ -38,7 +38,7 @@ pub(super) fn answer(
     let is_app = token.split('.').count() == 3 && !world.slug.is_empty();
     let reply = match (method, &parts[..], login) {
         (_, ["app", ..], _) | ("GET", ["repos", _, _, "installation"], _) if is_app => {
-            app(world, method, &parts)
+            app(world, method, &parts, query("cursor"))
         }
         (_, _, None) => (401, json!({"message": "Bad credentials"})),
         ("GET", ["user"], Some(login)) if login.ends_with("[bot]") => {
@@ -80,7 +80,7 @@ struct Context<'a> {
     id: u64,
 }
 
-fn app(world: &mut World, method: &str, parts: &[&str]) -> Reply {
+fn app(world: &mut World, method: &str, parts: &[&str], cursor: Option<String>) -> Reply {
     match (method, parts) {
         ("GET", ["app"]) => (200, json!({"id": 1, "slug": world.slug, "name": "Bellwether"})),
         ("POST", ["app", "installations", id, "access_tokens"]) => {
@@ -95,8 +95,13 @@ fn app(world: &mut World, method: &str, parts: &[&str]) -> Reply {
                 json!({"token": token, "expires_at": "2099-01-01T00:00:00Z", "permissions": {"contents": "read"}}),
             )
         }
-        ("GET", ["app", "hook", "deliveries"]) => (200, Value::Array(world.deliveries.clone())),
-        ("POST", ["app", "hook", "deliveries", _, "attempts"]) => (202, json!({})),
+        ("GET", ["app", "hook", "deliveries"]) => {
+            let is_before = |found: &&Value| {
+                cursor.as_ref().is_some_and(|cursor| cursor_of(found) != Some(cursor.clone()))
+            };
+            (200, world.deliveries.iter().skip_while(is_before).cloned().collect())
+        }
+        ("POST", ["app", "hook", "deliveries", id, "attempts"]) => deliver_again(world, id),
         ("GET", ["repos", owner, name, "installation"]) => {
             let data = world.repositories.get(&format!("{owner}/{name}"));
             match data.and_then(|data| data.installation) {
@@ -106,6 +111,30 @@ fn app(world: &mut World, method: &str, parts: &[&str]) -> Reply {
         }
         _ => not_found(),
     }
+}
+
+/// The cursor of the page that begins with this delivery.
+fn cursor_of(delivery: &Value) -> Option<String> {
+    delivery["guid"].as_str().map(|_| format!("v1_{}", delivery["id"]))
+}
+
+fn deliver_again(world: &mut World, id: &str) -> Reply {
+    let Some(found) = world.deliveries.iter().find(|found| found["id"].as_u64() == id.parse().ok()) else {
+        return not_found();
+    };
+    let mut again = found.clone();
+    if let Some(hook) = &world.hook {
+        let status = hook(&text(&again["guid"]), &text(&again["event"]), &again["payload"]);
+        let id = world.next();
+        let times = world.deliveries.iter().map(|found| text(&found["delivered_at"]));
+        let newest: jiff::Timestamp = times.chain([time(id)]).max().unwrap_or_default().parse().unwrap();
+        again["id"] = json!(id);
+        again["status_code"] = json!(status);
+        again["delivered_at"] = json!((newest + jiff::SignedDuration::from_secs(1)).to_string());
+        again["redelivery"] = json!(true);
+        world.deliveries.insert(0, again);
+    }
+    (202, json!({}))
 }
 
 fn repository(
@@ -289,7 +318,7 @@ fn paged(reply: Reply, most: usize, query: &dyn Fn(&str) -> Option<String>) -> R
     let number = |name: &str| query(name).and_then(|text| text.parse::<usize>().ok());
     let size = number("per_page").unwrap_or(30).min(most);
     let page = number("page").unwrap_or(1);
-    let mut more = false;
+    let (mut more, mut cursor) = (false, None);
     let list = match &mut body {
         Value::Array(list) => Some(list),
         Value::Object(fields) => {
@@ -300,6 +329,7 @@ fn paged(reply: Reply, most: usize, query: &dyn Fn(&str) -> Option<String>) -> R
     };
     if let Some(list) = list {
         more = list.len() > page * size;
+        cursor = list.get(page * size).and_then(cursor_of);
         *list = list.iter().skip((page - 1) * size).take(size).cloned().collect();
     }
     let mut response = Response::builder()
@@ -309,7 +339,14 @@ fn paged(reply: Reply, most: usize, query: &dyn Fn(&str) -> Option<String>) -> R
         .header("x-ratelimit-remaining", "4242");
     if more {
         // GitHub's links have another path than the one that was asked for.
-        response = response.header("link", "<https://elsewhere.invalid/repositories/1?page=2>; rel=\"next\"");
+        let query =
+            cursor.map_or_else(|| "page=2".to_owned(), |cursor| format!("per_page=1&cursor={cursor}"));
+        response = response.header(
+            "link",
+            format!(
+                "<https://elsewhere.invalid/1?cursor=0>; rel=\"prev\", <https://elsewhere.invalid/1?{query}>; rel=\"next\""
+            ),
+        );
     }
     response.body(Body::from(body.to_string())).unwrap()
 }

@@ -12,3 +12,4 @@ mod process;
 mod queue;
 mod refusals;
 mod support;
+mod sweep;

@@ -1,7 +1,7 @@
 //! A service that runs in this process, with a GitHub and a Datadog of its own, and deliveries for it.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 use crate::double::{Actor, GitHub, Pull, Repository, private_key, time};
 use crate::{NAME, TOKEN};
@@ -61,6 +62,53 @@ pub fn until(what: &str, test: impl Fn() -> bool) {
     }
 }
 
+/// What GitHub sends, and the status and the text that are answered.
+async fn send(url: String, headers: Vec<(String, String)>, body: Vec<u8>) -> (u16, String) {
+    let mut request = client().post(url).body(body);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let reply = request.send().await.unwrap();
+    (reply.status().as_u16(), reply.text().await.unwrap().trim().to_owned())
+}
+
+/// The headers of an event that GitHub delivers.
+fn headers(guid: &str, event: &str, body: &[u8]) -> Vec<(String, String)> {
+    let signature = signature(SECRET, body);
+    let all =
+        [("x-github-event", event), ("x-github-delivery", guid), ("x-hub-signature-256", signature.as_str())];
+    all.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+/// The service's pauses between two sweeps: each lasts until the test ends it.
+#[derive(Clone)]
+struct Pauses {
+    begun: Arc<AtomicUsize>,
+    end: Arc<Semaphore>,
+}
+
+impl Pauses {
+    const LENGTH: Duration = Duration::from_secs(600);
+
+    /// A clock that waits for nothing else.
+    fn clock(&self) -> Clock {
+        let pauses = self.clone();
+        Clock::skipping().0.gated(move |wait| {
+            let pauses = pauses.clone();
+            async move {
+                if wait == Self::LENGTH {
+                    pauses.begun.fetch_add(1, Ordering::SeqCst);
+                    pauses.end.acquire().await.unwrap().forget();
+                }
+            }
+        })
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+}
+
 /// GitHub, Datadog and the service in between.
 pub struct World {
     pub github: GitHub,
@@ -74,6 +122,8 @@ pub struct World {
     guid: Mutex<u64>,
     /// At which call for the time the service panics, counted down; 0 for never.
     panic_in: Arc<AtomicU32>,
+    pauses: Pauses,
+    now: Arc<Mutex<Timestamp>>,
 }
 
 pub const CART: &str = r#"@namespace("com.example")
@@ -107,6 +157,8 @@ impl World {
             url: String::new(),
             guid: Mutex::new(0),
             panic_in: Arc::default(),
+            pauses: Pauses { begun: Arc::default(), end: Arc::new(Semaphore::new(0)) },
+            now: Arc::new(Mutex::new("2026-01-01T12:00:00Z".parse().unwrap())),
         };
         let config = format!("{}{config}", world.config());
         let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
@@ -135,8 +187,8 @@ impl World {
 
     fn settings(&self) -> Settings {
         let lines = Arc::clone(&self.lines);
-        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> =
-            Arc::new(|| "2026-01-01T12:00:00Z".parse().unwrap());
+        let now = Arc::clone(&self.now);
+        let now: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || *now.lock().unwrap());
         let panic_in = Arc::clone(&self.panic_in);
         let retry = || Retry { clock: Clock::skipping().0, ..Retry::default() };
         let secret = || Secret::new(KEY).unwrap();
@@ -155,7 +207,7 @@ impl World {
             datadog: Keys { write: Some(Credentials { api_key: secret(), app_key: secret() }), read: None },
             github: Options { retry: retry(), timeout: Duration::from_secs(10), ..Options::default() },
             datadog_options: datadog::Options { retry: retry(), ..datadog::Options::default() },
-            retry: Retry { attempts: 1, ..retry() },
+            retry: Retry { attempts: 1, clock: self.pauses.clock(), ..Retry::default() },
             log: Log::new(
                 Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned())),
                 Arc::clone(&now),
@@ -184,15 +236,36 @@ impl World {
         runtime().block_on(service.stop(Duration::ZERO));
     }
 
-    /// Starts the service, anew.
+    /// Starts the service, anew. That of an App has swept then.
     pub fn start(&mut self) {
-        let settings = self.settings();
-        let service = runtime().block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            Running::start(listener, settings).await.unwrap()
+        let (settings, before) = (self.settings(), self.pauses.begun());
+        let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        self.url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{}/webhook", self.url);
+        self.github.hook(move |guid, event, payload| {
+            let body = payload.to_string().into_bytes();
+            let sending = send(url.clone(), headers(guid, event, &body), body);
+            let (sender, answer) = std::sync::mpsc::channel();
+            runtime().spawn(async move { sender.send(sending.await.0) });
+            answer.recv().unwrap()
         });
-        self.url = format!("http://{}", service.address());
-        self.service = Some(service);
+        self.service = Some(runtime().block_on(Running::start(listener, settings)).unwrap());
+        if self.is_app {
+            until("the first sweep", || self.pauses.begun() > before);
+        }
+    }
+
+    /// The pause is over, and the next sweep.
+    pub fn sweep(&self) {
+        let before = self.pauses.begun();
+        self.begin_sweep();
+        until("the end of a sweep", || self.pauses.begun() > before);
+    }
+
+    /// The pause is over.
+    pub fn begin_sweep(&self) {
+        *self.now.lock().unwrap() += Pauses::LENGTH;
+        self.pauses.end.add_permits(1);
     }
 
     /// The service forgets all that it kept.
@@ -208,16 +281,16 @@ impl World {
         runtime().block_on(service.stop(Duration::from_secs(10)));
     }
 
+    /// Stops the service, which may take as long as it likes; whether it took no longer than a moment.
+    pub fn stop_at_once(&mut self) -> bool {
+        let stopping = self.service.take().unwrap().stop(Duration::from_secs(3600));
+        runtime().block_on(async { tokio::time::timeout(Duration::from_secs(8), stopping).await }).is_ok()
+    }
+
     /// Posts to the webhook, with these headers.
     pub fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
-        runtime().block_on(async {
-            let mut request = client().post(format!("{}/webhook", self.url)).body(body.to_vec());
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            let reply = request.send().await.unwrap();
-            (reply.status().as_u16(), reply.text().await.unwrap().trim().to_owned())
-        })
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        runtime().block_on(send(format!("{}/webhook", self.url), headers, body.to_vec()))
     }
 
     /// Where it listens.
@@ -235,14 +308,9 @@ impl World {
 
     /// Delivers an event under a guid.
     pub fn deliver_as(&self, guid: &str, event: &str, payload: &Value) -> (u16, String) {
-        let body = payload.to_string();
-        let signature = signature(SECRET, body.as_bytes());
-        let headers = [
-            ("x-github-event", event),
-            ("x-github-delivery", guid),
-            ("x-hub-signature-256", signature.as_str()),
-        ];
-        self.post(&headers, body.as_bytes())
+        let body = payload.to_string().into_bytes();
+        let url = format!("{}/webhook", self.url);
+        runtime().block_on(send(url, headers(guid, event, &body), body))
     }
 
     fn new_guid(&self) -> String {
