@@ -123,6 +123,11 @@ pub struct Allowed {
 pub enum Missing {
     /// Whoever asked may not write.
     Permission(String),
+    /// It was asked for too long ago.
+    Late {
+        /// When, RFC 3339.
+        asked: String,
+    },
     /// It was closed unmerged.
     Closed,
     /// It comes from a fork and is not merged.

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::apply::{Order, apply};
 use super::dispatch::Context;
 use super::job::{Answer, Comment};
@@ -20,6 +22,9 @@ use crate::plan::Plan;
 use crate::review::{
     Allowed, Check, CheckState, Command, Facts, Missing, Pull, PullState, Review, ReviewState, Shown, judge,
 };
+
+/// How old a comment may be when it is acted on.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Applies a pull request, or says what is missing.
 pub async fn register(
@@ -53,6 +58,11 @@ pub async fn register(
     }
 }
 
+/// Whether what was asked for then is not to be done any more: the service was away, and nobody waits for it by now.
+fn is_late(now: Timestamp, asked: &str) -> bool {
+    asked.parse::<Timestamp>().is_ok_and(|asked| now.duration_since(asked) > PATIENCE)
+}
+
 enum Decided {
     Done(Answer),
     Missing(Vec<Missing>),
@@ -71,6 +81,9 @@ async fn decide(
     asked: &Asked,
 ) -> Result<Decided, Trouble> {
     let (service, site) = (context.service, context.site);
+    if is_late((service.settings.now)(), &comment.created_at) {
+        return Ok(Decided::Missing(vec![Missing::Late { asked: comment.created_at.clone() }]));
+    }
     // Without a plan: it would take the key that may write.
     if !pull.merged && (pull.fork || !pull.open) {
         return Ok(Decided::Missing(vec![if pull.fork { Missing::Fork } else { Missing::Closed }]));

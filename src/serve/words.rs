@@ -81,6 +81,12 @@ fn list(missing: &[Missing], command: &dyn Fn(&str) -> String) -> String {
 fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
     match missing {
         Missing::Permission(who) => format!("{} may not write to this repository.", code(who)),
+        Missing::Late { asked } => {
+            format!(
+                "It was asked for at {}, more than an hour ago, while the service was away. Ask again.",
+                code(asked)
+            )
+        }
         Missing::Closed => "The pull request was closed without being merged.".to_owned(),
         Missing::Fork => {
             "The pull request comes from a fork: it is applied when it is merged, never before.".to_owned()

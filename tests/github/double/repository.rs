@@ -331,6 +331,7 @@ pub(super) fn user(login: &str) -> Value {
 
 /// A moment for each number, later for greater ones.
 pub fn time(number: u64) -> String {
+    let number = number + 11 * 3600 + 40 * 60;
     format!("2026-01-01T{:02}:{:02}:{:02}Z", number / 3600 % 24, number / 60 % 60, number % 60)
 }
 

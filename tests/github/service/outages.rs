@@ -1,5 +1,7 @@
 //! GitHub is away, takes our token no longer, or loses answers; and the service is started anew in between.
 
+use serde_json::json;
+
 use super::support::{CART, World, seen, until};
 use crate::TOKEN;
 use crate::double::{Actor, Fault, Pull};
@@ -228,4 +230,15 @@ fn where_the_result_cannot_be_a_comment_the_check_tells_it() {
     world.say("jane", number, "esm prod register");
     let runs = world.repository.check_runs(&head);
     assert_eq!(runs.last().unwrap().output["title"], "Applied 1 of 1", "{}", world.log());
+}
+
+#[test]
+fn what_was_asked_for_long_before_the_service_came_back_is_not_done() {
+    let world = World::new();
+    let number = approved(&world);
+    let (_, mut payload) = world.said("jane", number, "esm prod register");
+    payload["comment"]["created_at"] = json!("2026-01-01T10:59:59Z");
+    world.deliver("issue_comment", &payload);
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("asked_for_long_ago", world.answers(number).pop().unwrap());
 }
