@@ -11,7 +11,8 @@ use super::runner::Runner;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::ops::Failure;
 use crate::project::CONFIG_FILE;
-use crate::render::github::{self, Annotation};
+use crate::render::annotations::{self, Annotation};
+use crate::render::github;
 use crate::render::markdown::{self, Comment, Context};
 use crate::render::{self, Page};
 use crate::text::{clean, without_commands};
@@ -173,8 +174,8 @@ impl Output {
             Format::Markdown => self.result(&comment(&context).body),
             Format::Github => {
                 let annotations = match found {
-                    Some(found) => github::of_diagnostics(found, sources, &self.runner.prefix),
-                    None => vec![github::error(&failure.to_string())],
+                    Some(found) => annotations::of_diagnostics(found, sources, &self.runner.prefix),
+                    None => vec![annotations::error(&failure.to_string())],
                 };
                 self.annotate(&annotations);
                 self.summarise(&context, comment);

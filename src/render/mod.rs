@@ -1,5 +1,6 @@
 //! Turning results into text: for people, and as JSON. Renderers take data and give a `String`; they print nothing.
 
+pub mod annotations;
 mod apply;
 mod changes;
 mod diagnostics;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::github::in_repository;
+use super::annotations::in_repository;
 use crate::diag::{Code, Diagnostic, Severity, Sources};
 use crate::normalise::fingerprint;
 use crate::text::clean;

@@ -334,7 +334,7 @@ pub async fn check_finding(
         title: finding.title.clone(),
         summary: finding.body.clone(),
         text: None,
-        annotations: finding.annotations(|path| context.site.in_repository(path)),
+        annotations: finding.annotations(&context.site.directory),
     };
     check(context, commit, finding.conclusion, output).await
 }

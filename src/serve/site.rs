@@ -93,12 +93,4 @@ impl Site {
         };
         Connection::open(environment, &self.state.join("sandbox"), credentials, options).await
     }
-
-    /// A path of the project as a path of the repository.
-    pub fn in_repository(&self, path: &str) -> String {
-        match self.directory.as_str() {
-            "" => path.to_owned(),
-            directory => format!("{directory}/{path}"),
-        }
-    }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::apply::Order;
 use super::planning::Asked;
 use crate::config::Register;
-use crate::diag::{Code, Diagnostic, Severity, Sources};
+use crate::diag::{Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, CommitSha, Conclusion};
 use crate::ops::{Applied, Verified};
-use crate::plan::{Action, Plan, SourceReference};
+use crate::plan::Plan;
+use crate::render::annotations::{self, Level, in_repository};
 use crate::render::markdown::{self, Comment, Context, code};
 use crate::render::{Header, count};
 
@@ -35,30 +36,29 @@ pub struct Finding {
     pub cut: u64,
     /// Whether there is nothing that would be worth a first comment.
     pub is_silent: bool,
-    remarks: Vec<Remark>,
-}
-
-/// A remark at a line.
-struct Remark {
-    place: SourceReference,
-    end_line: u32,
-    level: AnnotationLevel,
-    title: Option<String>,
-    message: String,
+    remarks: Vec<annotations::Annotation>,
 }
 
 impl Finding {
-    /// The remarks, with paths as `name` makes them.
-    pub fn annotations(&self, name: impl Fn(&str) -> String) -> Vec<Annotation> {
-        let annotation = |remark: &Remark| Annotation {
-            path: name(&remark.place.file),
-            start_line: remark.place.line,
-            end_line: remark.end_line,
-            level: remark.level,
-            message: remark.message.clone(),
-            title: remark.title.clone(),
+    /// The remarks at lines, of a project in this directory of the repository.
+    pub fn annotations(&self, directory: &str) -> Vec<Annotation> {
+        let annotation = |remark: &annotations::Annotation| {
+            let place = remark.place.as_ref()?;
+            Some(Annotation {
+                path: in_repository(&place.file, directory),
+                start_line: place.line,
+                end_line: place.end_line,
+                level: match remark.level {
+                    Level::Error => AnnotationLevel::Failure,
+                    Level::Warning => AnnotationLevel::Warning,
+                    Level::Notice => AnnotationLevel::Notice,
+                },
+                // GitHub wants a message.
+                message: if remark.message.is_empty() { &remark.title } else { &remark.message }.clone(),
+                title: Some(remark.title.clone()),
+            })
         };
-        self.remarks.iter().map(annotation).collect()
+        self.remarks.iter().filter_map(annotation).collect()
     }
 }
 
@@ -128,37 +128,7 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
     } else {
         Conclusion::Success
     };
-    let mut remarks = Vec::new();
-    for change in &plan.changes {
-        let Some(place) = &change.source else { continue };
-        // What is deleted is not where it was any more.
-        let line = if change.action == Action::Delete { 1 } else { place.line };
-        remarks.push(Remark {
-            end_line: line,
-            place: SourceReference { line, ..place.clone() },
-            level: AnnotationLevel::Notice,
-            title: Some(format!("{} {}", change.action.word(), change.address)),
-            // An effect tells live values.
-            message: match change.effect.is_empty() || context.names_only {
-                true => change.action.word().to_owned(),
-                false => change.effect.join("; "),
-            },
-        });
-    }
-    for found in &plan.diagnostics {
-        let Some(place) = &found.source else { continue };
-        remarks.push(Remark {
-            end_line: place.line,
-            place: place.clone(),
-            level: level(found.severity == "error"),
-            title: Some(found.code.clone()),
-            // What Datadog says of a monitor may repeat what is live in it.
-            message: match Code::parse(&found.code).filter(|_| context.names_only) {
-                Some(code) => code.title().to_owned(),
-                None => with_helps(&found.message, &found.help),
-            },
-        });
-    }
+    let remarks = annotations::of_plan(plan, "", context.names_only);
     let is_silent = plan.is_empty()
         && plan.drift.is_empty()
         && plan.blocked.is_empty()
@@ -180,37 +150,11 @@ fn counts(plan: &Plan) -> String {
     if parts.is_empty() { "No changes".to_owned() } else { parts.join(" · ") }
 }
 
-fn level(is_error: bool) -> AnnotationLevel {
-    if is_error { AnnotationLevel::Failure } else { AnnotationLevel::Warning }
-}
-
-fn with_helps(message: &str, helps: &[String]) -> String {
-    let lines: Vec<String> =
-        std::iter::once(message.to_owned()).chain(helps.iter().map(|help| format!("help: {help}"))).collect();
-    lines.join("\n")
-}
-
 /// Mistakes in the schemas.
 pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sources) -> Finding {
     let errors = diagnostics.iter().filter(|found| found.severity() == Severity::Error).count();
     let title = format!("{}; nothing was planned", count(errors, "error"));
     let shown = markdown::diagnostics(diagnostics, sources, &of_environment(environment));
-    let mut remarks = Vec::new();
-    for found in diagnostics {
-        let Some(label) = &found.primary else { continue };
-        let place = SourceReference::new(sources, label.span);
-        // What is embedded in the program has no place in the repository.
-        if place.file.starts_with('(') {
-            continue;
-        }
-        remarks.push(Remark {
-            end_line: place.line,
-            place,
-            level: level(found.severity() == Severity::Error),
-            title: Some(found.code.as_str().to_owned()),
-            message: with_helps(&found.message, &found.helps),
-        });
-    }
     Finding {
         cut: shown.cut as u64,
         body: shown.body,
@@ -218,7 +162,7 @@ pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sour
         conclusion: Conclusion::Failure,
         plan: None,
         is_silent: false,
-        remarks,
+        remarks: annotations::of_diagnostics(diagnostics, sources, ""),
     }
 }
 

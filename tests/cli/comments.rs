@@ -9,7 +9,7 @@ use bellwether::plan::{
     PlanDiagnostic, Report, SourceReference, Summary,
 };
 use bellwether::render::markdown::{self, Comment, Context, LIMIT};
-use bellwether::render::{github, sarif};
+use bellwether::render::{annotations, github, sarif};
 use bellwether::text::{clean_line, without_commands};
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
@@ -275,7 +275,7 @@ fn no_hostile_text_acts_in_any_body() {
             is_harmless(&applied.body);
             is_harmless(&markdown::failure(texts[0], &context).body);
         }
-        let commands = github::commands(&github::of_plan(&plan, texts[4]));
+        let commands = github::commands(&annotations::of_plan(&plan, texts[4], false));
         for line in commands.split(['\n', '\r']).filter(|line| !line.is_empty()) {
             let is_ours = ["::error ", "::warning ", "::notice "].iter().any(|start| line.starts_with(start));
             assert!(is_ours && !line.contains("##["), "{line}");

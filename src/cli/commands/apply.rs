@@ -20,7 +20,7 @@ use crate::ops::{
 };
 use crate::plan::{Options, Plan};
 use crate::render::markdown::{self, Context};
-use crate::render::{self, github};
+use crate::render::{self, annotations};
 use crate::stop::{Level, Stop};
 use crate::store::Store;
 
@@ -96,7 +96,7 @@ async fn run_on(
     recover(&session.project, &planned.compiled, &planned.refreshed, &state, Timestamp::now())?;
     if let Some(exit) = refused(&plan, deletes, arguments.allow_deletes, output) {
         if is_saved && output.format == Format::Github {
-            let errors = github::of_plan(&plan, output.prefix());
+            let errors = annotations::of_plan(&plan, output.prefix(), false);
             output.annotate(&errors);
         }
         not_applied(&plan, &context, output);
@@ -254,7 +254,7 @@ async fn write(
             output.result(&comment(context).body);
         }
         Format::Github => {
-            output.annotate(&github::of_report(&applied.report, plan, output.prefix()));
+            output.annotate(&annotations::of_report(&applied.report, plan, output.prefix()));
             output.summarise(context, comment);
             output.result(&text);
         }

@@ -12,7 +12,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::ops::Exit;
 use crate::plan::judge_budget;
 use crate::project::CONFIG_FILE;
-use crate::render::{self, count, github};
+use crate::render::{self, annotations, count};
 
 pub fn run(global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
@@ -42,8 +42,8 @@ pub fn run(global: &Global, output: &mut Output) -> Outcome {
     } else {
         if output.format == Format::Github {
             let mut told =
-                github::of_diagnostics(&compiled.warnings, &session.project.sources, output.prefix());
-            told.extend(blocked.iter().map(|guard| github::blocked(guard, None)));
+                annotations::of_diagnostics(&compiled.warnings, &session.project.sources, output.prefix());
+            told.extend(blocked.iter().map(|guard| annotations::blocked(guard, None)));
             output.annotate(&told);
         }
         output.diagnostics(&compiled.warnings, &session.project.sources);

@@ -46,7 +46,7 @@ pub async fn run(arguments: &DriftArguments, global: &Global, output: &mut Outpu
         output.result(&comment(&context).body);
     } else {
         if output.format == Format::Github {
-            output.annotate(&render::github::of_drift(&drifted.plan, output.prefix()));
+            output.annotate(&render::annotations::of_drift(&drifted.plan, output.prefix()));
             output.summarise(&context, comment);
         }
         output.result(&render::drift(&drifted.plan, &header, &output.page));

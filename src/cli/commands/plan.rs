@@ -12,7 +12,7 @@ use super::{CommandError, Outcome};
 use crate::ops::{Addresses, Exit, Failure, PlanRequest, Planned, matches_something, plan};
 use crate::plan::{Options, Plan};
 use crate::render::markdown::{self, Context};
-use crate::render::{self, Header, github};
+use crate::render::{self, Header, annotations};
 
 pub async fn run(arguments: &PlanArguments, global: &Global, output: &mut Output) -> Outcome {
     let session = Session::open(global)?;
@@ -54,7 +54,7 @@ pub fn show(plan: &Plan, header: &Header, context: &Context, summary: bool, outp
         Format::Json => return output.json(plan),
         Format::Markdown => return output.result(&markdown::plan(plan, context).body),
         Format::Github => {
-            output.annotate(&github::of_plan(plan, output.prefix()));
+            output.annotate(&annotations::of_plan(plan, output.prefix(), false));
             output.summarise(context, |context| markdown::plan(plan, context));
         }
         _ => {}
