@@ -36,7 +36,10 @@ async fn find(context: &Context<'_>, group: &CommitSha) -> Result<Finding, Troub
     if workspace.is_untouched() {
         return Ok(speech::untouched(environment, group));
     }
-    let Workspace { base, files, base_files, changes_config } = workspace;
+    if let Some(finding) = planning::mistakes_in_the_proposed(&workspace, environment).await? {
+        return Ok(finding);
+    }
+    let Workspace { base, files, base_files, changes_config, .. } = workspace;
     let built = build(files, environment.to_owned()).await?;
     let before = read_project(base_files).await?;
     let compiled = match planning::again(&built, environment) {

@@ -11,6 +11,7 @@ use super::speech::{self, Finding, Subject};
 use super::trouble::{TRIES, Trouble, guarded};
 use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
+use crate::diag::has_errors;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
 use crate::ops::{self, Addresses, AgainstRequest, Base, Compiled, Failure, PlanRequest, Planned};
@@ -155,6 +156,9 @@ async fn make(
         return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
     }
     let base = workspace.base.clone();
+    if let Some(finding) = mistakes_in_the_proposed(&workspace, environment).await? {
+        return Ok((finding, base));
+    }
     let before = match offline {
         true => Some(super::workspace::read_project(workspace.base_files.clone()).await?),
         false => None,
@@ -193,6 +197,27 @@ async fn make(
         Err(other) => return Err(other.into()),
     };
     Ok((finding, base))
+}
+
+/// The mistakes that a changed `bellwether.toml` would have: it does not count yet, and is not to be merged with them.
+pub async fn mistakes_in_the_proposed(
+    workspace: &Workspace,
+    environment: &str,
+) -> Result<Option<Finding>, Trouble> {
+    let Some(project) = workspace.proposed_project().await? else { return Ok(None) };
+    let compiled = match project.config.environment(Some(environment)) {
+        Ok((name, found)) => ops::compile(&project, &name, found).map(drop),
+        // It is not to be served any more.
+        Err(_) if has_errors(&project.diagnostics) => Err(Failure::Diagnostics(project.diagnostics.clone())),
+        Err(_) => Ok(()),
+    };
+    match compiled {
+        Err(Failure::Diagnostics(found)) => {
+            Ok(Some(speech::diagnostics(environment, &found, &project.sources)))
+        }
+        Err(other) => Err(other.into()),
+        Ok(()) => Ok(None),
+    }
 }
 
 /// Where Datadog shows monitors, if that is known.

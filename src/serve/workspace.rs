@@ -26,6 +26,8 @@ pub struct Workspace {
     pub base_files: Files,
     /// Whether `bellwether.toml` is changed, which counts only once it is merged.
     pub changes_config: bool,
+    /// What it is changed to.
+    proposed: Option<File>,
 }
 
 /// A project that was read, and one of its environments.
@@ -59,8 +61,9 @@ impl Workspace {
         let changes_config = changed.as_deref().is_none_or(|changed| {
             changed.iter().any(|file| file.path == CONFIG_FILE || file.before.as_deref() == Some(CONFIG_FILE))
         });
+        let proposed = head_files.get(CONFIG_FILE).filter(|_| changes_config).cloned();
         let files = overlay(&base_files, &head_files, changed.as_deref());
-        Ok(Self { base, files, base_files, changes_config })
+        Ok(Self { base, files, base_files, changes_config, proposed })
     }
 
     /// What a merge queue is about to make of the base branch.
@@ -68,19 +71,35 @@ impl Workspace {
         let base_files = archive(site, &base).await?;
         let files = archive(site, group).await?;
         let changes_config = files.get(CONFIG_FILE) != base_files.get(CONFIG_FILE);
+        let proposed = files.get(CONFIG_FILE).filter(|_| changes_config).cloned();
         let files = overlay(&base_files, &files, None);
-        Ok(Self { base, files, base_files, changes_config })
+        Ok(Self { base, files, base_files, changes_config, proposed })
     }
 
     /// The default branch.
     pub async fn of_branch(site: &Site, commit: &CommitSha) -> Result<Self, Trouble> {
         let files = archive(site, commit).await?;
-        Ok(Self { base: commit.clone(), base_files: files.clone(), files, changes_config: false })
+        Ok(Self {
+            base: commit.clone(),
+            base_files: files.clone(),
+            files,
+            changes_config: false,
+            proposed: None,
+        })
     }
 
     /// Whether the base branch's files are what they were.
     pub fn is_untouched(&self) -> bool {
         !self.changes_config && self.files == self.base_files
+    }
+
+    /// The project as it will be once it is merged, if its `bellwether.toml` is changed and not gone. Good for finding mistakes
+    /// in it, and for nothing else.
+    pub async fn proposed_project(&self) -> Result<Option<Project>, Trouble> {
+        let Some(config) = &self.proposed else { return Ok(None) };
+        let mut files = self.files.clone();
+        files.insert(CONFIG_FILE.to_owned(), config.clone());
+        read_project(files).await.map(Some)
     }
 
     /// Whether there is a project at all.

@@ -38,7 +38,7 @@ fn the_configuration_of_a_pull_request_counts_for_nothing() {
     let world = World::new();
     let evil = runtime().block_on(Sandbox::start("127.0.0.1:0".parse().unwrap(), Storage::Memory)).unwrap();
     let config = format!(
-        "schemas = [\"none/*.avdl\"]\n[guard]\nmax_deletes = \"100%\"\n[register]\napprovals = 0\nchecks = false\n\
+        "schemas = [\"schemas/c*.avdl\"]\n[guard]\nmax_deletes = \"100%\"\n[register]\napprovals = 0\nchecks = false\n\
          [environments.prod]\napi_url = \"{}\"\ntag = \"esm-prod\"\n",
         evil.url()
     );
@@ -50,6 +50,23 @@ fn the_configuration_of_a_pull_request_counts_for_nothing() {
     assert_eq!(world.repository.reactions(comment).last().unwrap(), "bellwether-bot -1");
     assert_eq!((evil.requests().len(), world.writes()), (0, Vec::new()));
     seen!("configuration_of_the_pull_request", world.seen(number, &head));
+}
+
+#[test]
+fn a_mistake_in_the_configuration_of_a_pull_request_is_seen_before_it_is_merged() {
+    let world = World::new();
+    for (line, told) in [("[guards]\n", "guards"), ("catalog = [\"none.toml\", 1]\n", "catalog")] {
+        let config = format!("{line}{}", world.config());
+        let (number, head) = open(&world, &[("bellwether.toml", &config)], "main");
+        let seen = world.seen(number, &head);
+        assert!(seen.contains("=== check bellwether/prod failure") && seen.contains(told), "{seen}");
+        world.say("jane", number, "esm prod register");
+        assert_eq!(world.writes(), [""; 0]);
+    }
+    let (number, head) =
+        open(&world, &[("bellwether.toml", "[environments.other]\nsandbox = true\n")], "main");
+    let seen = world.seen(number, &head);
+    assert!(seen.contains("=== check bellwether/prod success"), "no mistake: {seen}");
 }
 
 #[test]
