@@ -234,7 +234,7 @@ pub fn against(
     before: Project,
     base: &CommitSha,
 ) -> Result<(Plan, Header), Failure> {
-    let base = Base { name: format!("`{}`", base.short()), project: Some(before) };
+    let base = Base { name: base.short().to_owned(), project: Some(before) };
     let request = AgainstRequest {
         project: &built.project,
         name: context.environment,

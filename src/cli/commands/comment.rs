@@ -89,7 +89,6 @@ async fn write(
         run,
     };
     let context = Context {
-        compared_with: plan.against.clone(),
         head: Some(head),
         base: Some(base),
         full_plan: link.map(str::to_owned),

@@ -22,6 +22,7 @@ pub use plan::plan;
 pub use warnings::is_told_to_everybody;
 
 use super::Header;
+use crate::plan::Plan;
 
 /// The most bytes of a body: GitHub takes 65,536 characters.
 pub const LIMIT: usize = 65_000;
@@ -38,7 +39,7 @@ pub struct Comment {
 /// What the data cannot say of itself. All of it may be left out.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// What it was compared with: `datadoghq.com`, `origin/main`.
+    /// What it was compared with, where a plan does not say that itself: `datadoghq.com`.
     pub compared_with: Option<String>,
     /// The commit that it is about.
     pub head: Option<String>,
@@ -96,7 +97,7 @@ impl Context {
     }
 
     /// The caller's lines, and where all of it comes from.
-    fn footer(&self, digest: Option<&str>) -> String {
+    fn footer(&self, plan: Option<&Plan>) -> String {
         let mut text = String::new();
         for line in &self.closing {
             text.push_str(&format!("\n{line}\n"));
@@ -104,7 +105,7 @@ impl Context {
         let commit = |commit: &String| code(commit.get(..12).unwrap_or(commit));
         let mut parts = Vec::new();
         let of: Vec<String> = [
-            digest.map(|digest| format!("plan {}", code(digest))),
+            plan.map(|plan| format!("plan {}", code(plan.short_digest()))),
             self.head.as_ref().map(|head| format!("of {}", commit(head))),
             self.base.as_ref().map(|base| format!("onto {}", commit(base))),
         ]
@@ -114,7 +115,8 @@ impl Context {
         if !of.is_empty() {
             parts.push(of.join(" "));
         }
-        parts.extend(self.compared_with.as_ref().map(|with| format!("compared with {}", code(with))));
+        let with = plan.and_then(|plan| plan.against.as_ref()).or(self.compared_with.as_ref());
+        parts.extend(with.map(|with| format!("compared with {}", code(with))));
         if self.names_only {
             parts.push("names only, since everybody can read this".to_owned());
         }

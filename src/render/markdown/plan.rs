@@ -83,7 +83,7 @@ impl Parts {
             };
             below.push_str(&held::folded(&title, "", &found, list));
         }
-        below.push_str(&context.footer(Some(plan.short_digest())));
+        below.push_str(&context.footer(Some(plan)));
         Self { above, below_table, below }
     }
 
@@ -157,6 +157,6 @@ fn refused(plan: &Plan, context: &Context, cut: usize) -> Comment {
     let diffs = plural(cut, "diff");
     let all = html_code("bellwether plan");
     body.push_str(&format!("\nAll of it, {diffs} among it, is only in the full plan ({all}).\n"));
-    body.push_str(&context.footer(Some(plan.short_digest())));
+    body.push_str(&context.footer(Some(plan)));
     Comment { body, cut }
 }
