@@ -3,7 +3,7 @@
 use super::job::{Answer, Comment, Job, Receipt, Task};
 use super::log::Level;
 use super::site::Site;
-use super::trouble::Trouble;
+use super::trouble::{Failures, Trouble};
 use super::workspace::{archive, read_project, touches};
 use super::{Service, merge_queue, merging, planning, registering, speech};
 use crate::config::{Config, Target};
@@ -35,7 +35,7 @@ pub struct Context<'a> {
     /// The environment.
     pub environment: &'a str,
     /// How often the job has failed for a passing reason.
-    pub failures: u32,
+    pub failures: Failures,
 }
 
 impl Context<'_> {
@@ -70,7 +70,7 @@ impl Context<'_> {
 }
 
 /// Does a job. It is begun anew after every failure, so that nothing in it relies on what an earlier try found.
-pub async fn run(service: &Service, id: u64, job: &Job, failures: u32) -> Result<Outcome, Trouble> {
+pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> Result<Outcome, Trouble> {
     let site = service.site(&job.repository).await?;
     let Some(environment) = job.environment.as_deref() else {
         return divide(service, &site, id, job).await;

@@ -8,7 +8,7 @@ use super::ledger::ShownPlan;
 use super::log::Level;
 use super::site::Purpose;
 use super::speech::{self, Finding, Subject};
-use super::trouble::{TRIES, Trouble, guarded};
+use super::trouble::{Trouble, guarded};
 use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
 use crate::diag::has_errors;
@@ -122,16 +122,20 @@ pub async fn show(
         Err(Trouble::Told(failure)) if !matches!(*failure, Failure::Usage(_)) => {
             (speech::no_plan(context.environment, &speech::reason(&failure)), None)
         }
-        Err(Trouble::Away(failure)) if context.failures + 1 >= TRIES => {
-            (speech::no_plan(context.environment, &speech::reason(&failure)), None)
-        }
-        // Told at once, and mended by the try that succeeds.
-        Err(Trouble::Away(failure)) => {
-            if context.failures == 0 {
-                let finding = speech::no_plan(context.environment, &speech::away(&failure));
+        // Told, and mended by the try that succeeds: of Datadog at once; of GitHub when it may be for this commit only that it
+        // does not answer.
+        Err(trouble @ (Trouble::Away(_) | Trouble::Later(_))) => {
+            let failures = &context.failures;
+            let is_over = failures.is_very_last(&trouble, trouble.rounds(&context.job.task));
+            let is_told = match &trouble {
+                Trouble::Away(_) => failures.is_first(&trouble),
+                _ => failures.is_last(&trouble),
+            };
+            if is_told || is_over {
+                let finding = speech::no_plan(context.environment, &speech::passing(&trouble, is_over));
                 publish(context, &pull.head_sha, finding, None, offline).await?;
             }
-            return Err(Trouble::Away(failure));
+            return if is_over { Ok(false) } else { Err(trouble) };
         }
         Err(other) => return Err(other),
     };

@@ -12,19 +12,24 @@ use super::counters::JOBS;
 use super::dispatch::Context;
 use super::job::{Answer, Job, Task};
 use super::log::Level;
-use super::trouble::{Trouble, guarded};
+use super::trouble::{Failures, ROUNDS_OF_GITHUB, Trouble, guarded};
 use super::{Service, dispatch, planning, speech};
 use crate::github::Repository;
 use crate::stop;
 
 /// The longest wait between two tries.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a job is set aside.
+const ASIDE: Duration = Duration::from_secs(5 * 60);
 
 /// A repository, and an environment once it is known.
 type Lane = (Repository, Option<String>);
 
+/// A job, and what kept it from its end so far.
+type Entry = (u64, Failures);
+
 /// The end where jobs are put in, and what works them off.
-type Worker = (UnboundedSender<u64>, JoinHandle<()>);
+type Worker = (UnboundedSender<Entry>, JoinHandle<()>);
 
 /// The queues, and what works them off.
 #[derive(Default)]
@@ -32,6 +37,10 @@ pub struct Lanes(Mutex<HashMap<Lane, Worker>>);
 
 /// Puts a job, which is on the disk, at the end of its queue.
 pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {
+    put(service, (id, Failures::default()), job);
+}
+
+fn put(service: &Arc<Service>, entry: Entry, job: &Job) {
     let mut lanes = service.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
     if service.stop.is_raised() {
         // The next start takes it up.
@@ -43,7 +52,7 @@ pub fn enqueue(service: &Arc<Service>, id: u64, job: &Job) {
         (sender, tokio::spawn(work_off(Arc::clone(service), receiver)))
     });
     // The other end lives until the service stops.
-    let _ = sender.send(id);
+    let _ = sender.send(entry);
 }
 
 /// What works the queues off; each ends with the job that is under way, since the service stops.
@@ -52,20 +61,20 @@ pub fn close(service: &Service) -> Vec<JoinHandle<()>> {
     std::mem::take(&mut *lanes).into_values().map(|(_, worker)| worker).collect()
 }
 
-async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
+async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<Entry>) {
     loop {
-        let id = tokio::select! {
+        let entry = tokio::select! {
             biased;
             () = service.stop.reached(stop::Level::Drain) => return,
-            id = jobs.recv() => id,
+            entry = jobs.recv() => entry,
         };
-        let Some(id) = id else { return };
+        let Some((id, failures)) = entry else { return };
         // On a thread of its own: to compile takes its time, and a panic in telling ends the job, not the queue.
         let (runtime, shared) = (Handle::current(), Arc::clone(&service));
         let job = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = work(&shared, id) => {}
+                    () = work(&shared, id, failures) => {}
                     // The next start takes it up.
                     () = shared.stop.reached(stop::Level::Abort) => {}
                 }
@@ -81,7 +90,7 @@ async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<u64>) {
 }
 
 /// Works a job off: does it, keeps what came of it, tells it.
-async fn work(service: &Arc<Service>, id: u64) {
+async fn work(service: &Arc<Service>, id: u64, mut failures: Failures) {
     let mut job = match service.ledger.job(id) {
         Ok(Some(job)) => job,
         Ok(None) => return,
@@ -90,8 +99,13 @@ async fn work(service: &Arc<Service>, id: u64) {
             return service.settings.log.line(Level::Error, "job failed", &fields);
         }
     };
-    let result = match act(service, id, &mut job).await {
+    let result = match act(service, id, &mut job, failures).await {
         Ok(()) => "done",
+        Err(trouble @ (Trouble::Later(_) | Trouble::Away(_))) => {
+            service.log_job(Level::Warn, "set aside", &job, id, &trouble.to_string());
+            failures.set_aside(&trouble);
+            return set_aside(service, (id, failures), job);
+        }
         Err(Trouble::Kept(reason)) => {
             service.log_job(Level::Error, "job kept for the next start", &job, id, &reason);
             return service.counters.add(JOBS, "kept");
@@ -107,16 +121,28 @@ async fn work(service: &Arc<Service>, id: u64) {
     }
 }
 
-async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Trouble> {
+/// Gives the other jobs of the queue their turn, and comes back to this one.
+fn set_aside(service: &Arc<Service>, entry: Entry, job: Job) {
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = service.settings.retry.clock.wait(ASIDE) => put(&service, entry, &job),
+            // The next start takes it up.
+            () = service.stop.reached(stop::Level::Drain) => {}
+        }
+    });
+}
+
+async fn act(service: &Arc<Service>, id: u64, job: &mut Job, failures: Failures) -> Result<(), Trouble> {
     let mut parts = Vec::new();
     if job.answer.is_none() {
-        match run(service, id, job).await {
+        match run(service, id, job, failures).await {
             Ok(dispatch::Outcome::Answer(answer)) => job.answer = Some(answer),
             Ok(dispatch::Outcome::Parts(found)) => {
                 parts = found;
                 job.answer = Some(Answer::default());
             }
-            Err(Trouble::Kept(reason)) => return Err(Trouble::Kept(reason)),
+            Err(trouble @ (Trouble::Kept(_) | Trouble::Later(_) | Trouble::Away(_))) => return Err(trouble),
             Err(trouble) => {
                 // What failed may have been an apply.
                 job.begun = service.ledger.job(id)?.is_some_and(|kept| kept.begun);
@@ -133,9 +159,9 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Troub
             service.ledger.keep(id, job)?;
         }
     }
-    let told = tell(service, id, job).await;
-    if let Err(Trouble::Kept(reason)) = told {
-        return Err(Trouble::Kept(reason));
+    let told = tell(service, id, job, failures).await;
+    if let Err(Trouble::Kept(_) | Trouble::Later(_)) = told {
+        return told;
     }
     for (id, part) in service.ledger.divide(id, &parts)?.into_iter().zip(&parts) {
         enqueue(service, id, part);
@@ -143,22 +169,25 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job) -> Result<(), Troub
     told
 }
 
-/// Waits before a job is tried again that failed for a passing `reason`. Gives up after so many `tries`; without, never.
+/// Waits before a job is tried again that failed for a passing reason. When that was too often in a row, gives the reason back;
+/// when it was also set aside for so many rounds, fails for good.
 async fn wait(
     service: &Service,
     id: u64,
     job: &Job,
-    failures: &mut u32,
-    tries: Option<u32>,
-    reason: String,
+    failures: &mut Failures,
+    (trouble, rounds): (Trouble, u32),
 ) -> Result<(), Trouble> {
-    *failures += 1;
-    if tries.is_some_and(|tries| *failures >= tries) {
-        return Err(Trouble::Failed(reason));
+    if failures.is_very_last(&trouble, rounds) {
+        return Err(Trouble::Failed(trouble.to_string()));
     }
-    service.log_job(Level::Warn, "tried again later", job, id, &reason);
+    if failures.is_last(&trouble) {
+        return Err(trouble);
+    }
+    let count = failures.add(&trouble);
+    service.log_job(Level::Warn, "tried again later", job, id, &trouble.to_string());
     let retry = &service.settings.retry;
-    let wait = retry.backoff(*failures).min(LONGEST_WAIT);
+    let wait = retry.backoff(count).min(LONGEST_WAIT);
     tokio::select! {
         () = retry.clock.wait(wait) => Ok(()),
         () = service.stop.reached(stop::Level::Drain) => {
@@ -168,24 +197,30 @@ async fn wait(
 }
 
 /// Does a job, again and again while it fails for a passing reason.
-async fn run(service: &Service, id: u64, job: &Job) -> Result<dispatch::Outcome, Trouble> {
-    let mut failures = 0;
+async fn run(
+    service: &Service,
+    id: u64,
+    job: &Job,
+    mut failures: Failures,
+) -> Result<dispatch::Outcome, Trouble> {
     loop {
-        let trouble = match guarded(dispatch::run(service, id, job, failures)).await {
-            Err(trouble @ (Trouble::Later(_) | Trouble::Away(_))) => trouble,
+        match guarded(dispatch::run(service, id, job, failures)).await {
+            Err(trouble @ (Trouble::Later(_) | Trouble::Away(_))) => {
+                let rounds = trouble.rounds(&job.task);
+                wait(service, id, job, &mut failures, (trouble, rounds)).await?;
+            }
             result => return result,
-        };
-        let tries = trouble.tries(&job.task);
-        wait(service, id, job, &mut failures, tries, trouble.to_string()).await?;
+        }
     }
 }
 
-/// Tells what came of a job, until GitHub has taken it.
-async fn tell(service: &Service, id: u64, job: &Job) -> Result<(), Trouble> {
-    let mut failures = 0;
+/// Tells what came of a job, again and again until GitHub has taken it.
+async fn tell(service: &Service, id: u64, job: &Job, mut failures: Failures) -> Result<(), Trouble> {
     loop {
         match tell_once(service, id, job).await {
-            Err(Trouble::Later(reason)) => wait(service, id, job, &mut failures, None, reason).await?,
+            Err(trouble @ Trouble::Later(_)) => {
+                wait(service, id, job, &mut failures, (trouble, ROUNDS_OF_GITHUB)).await?;
+            }
             result => return result,
         }
     }
@@ -235,7 +270,7 @@ async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble>
     }
     if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
         let number = job.task.number().unwrap_or_default();
-        let context = Context { service, site: &site, job, id, number, environment, failures: 0 };
+        let context = Context { service, site: &site, job, id, number, environment, failures: Failures::default() };
         let text = match job.task {
             Task::Pushed { .. } => answer.comment.clone(),
             _ => {

@@ -15,8 +15,8 @@ use crate::render::{Header, count};
 
 use super::words;
 pub use super::words::{
-    away, closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
-    not_applied, nothing_left, push_failed, push_refused, reason, refused, unclear, which_environment,
+    closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
+    not_applied, nothing_left, passing, push_failed, push_refused, reason, refused, unclear, which_environment,
 };
 
 /// GitHub takes 65,536 characters, with the marker and what is added to it.

@@ -8,10 +8,63 @@ use crate::datadog::ApiError;
 use crate::github;
 use crate::ops::Failure;
 
-/// How often a job is begun that fails for a passing reason, before whoever waits for its answer is told.
-pub const TRIES: u32 = 6;
-/// The same for what is merged, while Datadog does not answer: some twenty minutes.
-const PATIENT_TRIES: u32 = 30;
+/// How often a job is begun that fails for a passing reason, before the others of its queue have their turn.
+const TRIES: u32 = 6;
+/// How often it is set aside while GitHub does not answer: for a day.
+pub const ROUNDS_OF_GITHUB: u32 = 288;
+/// The same for Datadog: for some twenty minutes.
+const ROUNDS_OF_DATADOG: u32 = 4;
+
+/// How often a job has failed for a passing reason: as GitHub does not answer, and as Datadog does not.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Failures {
+    github: Count,
+    datadog: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    /// How often it was set aside.
+    rounds: u32,
+    /// How often it failed since then.
+    tries: u32,
+}
+
+impl Failures {
+    fn of(&mut self, trouble: &Trouble) -> &mut Count {
+        if matches!(trouble, Trouble::Away(_)) { &mut self.datadog } else { &mut self.github }
+    }
+
+    /// Counts a passing `trouble`, and gives how often there was one of its kind in a row.
+    pub fn add(&mut self, trouble: &Trouble) -> u32 {
+        let count = self.of(trouble);
+        count.tries += 1;
+        count.tries
+    }
+
+    /// The job is set aside for a passing `trouble`.
+    pub fn set_aside(&mut self, trouble: &Trouble) {
+        let rounds = self.of(trouble).rounds + 1;
+        (self.github.tries, self.datadog.tries) = (0, 0);
+        self.of(trouble).rounds = rounds;
+    }
+
+    /// Whether a passing `trouble` that comes now is the first of its kind.
+    pub fn is_first(mut self, trouble: &Trouble) -> bool {
+        let count = self.of(trouble);
+        (count.rounds, count.tries) == (0, 0)
+    }
+
+    /// Whether it is the last one before the job is set aside, or given up.
+    pub fn is_last(mut self, trouble: &Trouble) -> bool {
+        self.of(trouble).tries + 1 >= TRIES
+    }
+
+    /// Whether it is the last one of all, where a job is set aside `rounds` times.
+    pub fn is_very_last(mut self, trouble: &Trouble, rounds: u32) -> bool {
+        self.is_last(trouble) && self.of(trouble).rounds >= rounds
+    }
+}
 
 /// What keeps a job from its end.
 #[derive(Debug)]
@@ -29,14 +82,12 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// How often a job that fails so is begun; none for as often as it takes.
-    pub fn tries(&self, task: &Task) -> Option<u32> {
+    /// How often a job that fails so is set aside. Whoever asked by a comment is told before long.
+    pub fn rounds(&self, task: &Task) -> u32 {
         match (self, task) {
-            (_, Task::Said { .. }) => Some(TRIES),
-            // Nobody can be told before GitHub is back.
-            (Self::Later(_), _) => None,
-            (_, Task::Merged { .. } | Task::Pushed { .. }) => Some(PATIENT_TRIES),
-            _ => Some(TRIES),
+            (_, Task::Said { .. }) => 0,
+            (Self::Away(_), _) => ROUNDS_OF_DATADOG,
+            _ => ROUNDS_OF_GITHUB,
         }
     }
 }

@@ -22,9 +22,10 @@ pub fn reason(failure: &Failure) -> String {
     }
 }
 
-/// There is no plan, since Datadog does not answer.
-pub fn away(failure: &Failure) -> String {
-    format!("{} (this is tried again for a while)", reason(failure))
+/// There is no plan, for a passing reason.
+pub fn passing(trouble: &Trouble, is_over: bool) -> String {
+    let again = if is_over { "" } else { " (this is tried again for a while)" };
+    format!("{trouble}{again}")
 }
 
 /// What a job that ends without a result has written.
