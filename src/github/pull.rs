@@ -234,7 +234,8 @@ impl Client {
         Ok(self.transport.json::<Answer>(&call).await?.merge_base_commit.sha)
     }
 
-    /// The pull request for `branch` that was merged as this commit, or brought it, if one did.
+    /// The pull request for `branch` that was merged as this commit, or brought it, if one did. GitHub may know of it a moment
+    /// after the commit is there.
     ///
     /// # Errors
     ///
@@ -244,6 +245,7 @@ impl Client {
         struct Answer {
             number: u64,
             merged_at: Option<String>,
+            merge_commit_sha: Option<String>,
             base: Base,
         }
         #[derive(Deserialize)]
@@ -251,11 +253,18 @@ impl Client {
             #[serde(rename = "ref")]
             name: String,
         }
+        let is_merged = |pull: &Answer| pull.merged_at.is_some() && pull.base.name == branch;
+        // The list of a commit's pull requests is made later than the pull request says what it was merged as.
+        let last =
+            format!("pulls?state=closed&base={}&sort=updated&direction=desc&per_page=50", encoded(branch));
+        let last: Vec<Answer> = self.transport.json(&Call::get(self.path(&last))).await?;
+        let is_it =
+            |pull: &&Answer| is_merged(pull) && pull.merge_commit_sha.as_deref() == Some(sha.as_str());
+        if let Some(pull) = last.iter().find(is_it) {
+            return Ok(Some(pull.number));
+        }
         match self.all::<Answer>(&self.path(&format!("commits/{sha}/pulls"))).await {
-            Ok(pulls) => {
-                let is_its = |pull: &Answer| pull.merged_at.is_some() && pull.base.name == branch;
-                Ok(pulls.into_iter().find(is_its).map(|pull| pull.number))
-            }
+            Ok(pulls) => Ok(pulls.into_iter().find(is_merged).map(|pull| pull.number)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -13,6 +13,7 @@ use crate::plan::Options;
 pub struct Addresses {
     matcher: Option<GlobMatcher>,
     except: BTreeSet<Address>,
+    within: Option<BTreeSet<Address>>,
     /// How people call them; none for all.
     name: Option<String>,
 }
@@ -28,16 +29,26 @@ impl Addresses {
         let matcher = compiled
             .transpose()
             .map_err(|error: globset::Error| Failure::Usage(format!("--only: {error}")))?;
-        Ok(Self { matcher, except: BTreeSet::new(), name: pattern.map(str::to_owned) })
+        Ok(Self { matcher, except: BTreeSet::new(), within: None, name: pattern.map(str::to_owned) })
     }
 
-    /// The same without some; `whose` says which those are.
+    /// The same without some; `whose` ends the sentence about them.
     pub fn but_for(mut self, except: impl IntoIterator<Item = Address>, whose: &str) -> Self {
         self.except.extend(except);
         if !self.except.is_empty() {
             let all = self.name.as_deref().unwrap_or("all");
-            self.name = Some(format!("{all} but {} of {whose}", self.except.len()));
+            self.name = Some(format!("{all} but {} that {whose}", self.except.len()));
         }
+        self
+    }
+
+    /// Only these of them, which are `whose`.
+    pub fn within(mut self, addresses: BTreeSet<Address>, whose: &str) -> Self {
+        self.name = Some(match &self.name {
+            Some(name) => format!("{name}, of {whose}"),
+            None => whose.to_owned(),
+        });
+        self.within = Some(addresses);
         self
     }
 
@@ -45,6 +56,7 @@ impl Addresses {
     pub fn contain(&self, address: &str) -> bool {
         self.matcher.as_ref().is_none_or(|matcher| matcher.is_match(address))
             && !self.except.iter().any(|except| except.as_str() == address)
+            && self.within.as_ref().is_none_or(|within| within.iter().any(|one| one.as_str() == address))
     }
 
     /// How people call them: the pattern; none if they are all.

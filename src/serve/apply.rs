@@ -5,12 +5,12 @@ use std::time::Instant;
 use super::dispatch::Context;
 use super::job::{Answer, Ended, Job, Receipt};
 use super::log::Level;
-use super::planning::{self, Asked};
+use super::planning::Asked;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::Built;
 use crate::github::CommitSha;
-use crate::ops::{self, Connection, PlanRequest, Planned, Verified};
+use crate::ops::{self, Addresses, Connection, PlanRequest, Planned, Verified};
 use crate::plan::{Change, Outcome};
 
 /// What is applied, and for whom.
@@ -23,6 +23,8 @@ pub struct Order<'a> {
     pub commit: &'a CommitSha,
     /// What was asked for.
     pub asked: &'a Asked,
+    /// What the plan is about.
+    pub addresses: &'a Addresses,
     /// Whether anybody can read the repository.
     pub is_public: bool,
     /// What was shown and is not to be done any more.
@@ -44,15 +46,14 @@ pub async fn apply(
     let now = &service.settings.now;
     ops::recover(&built.project, &planned.compiled, &planned.refreshed, &state, now())?;
     let plan = planned.plan.clone();
-    let addresses = planning::addresses(context, order.asked)?;
-    let test = |address: &str| addresses.contain(address);
+    let test = |address: &str| order.addresses.contain(address);
     let request = PlanRequest {
         project: &built.project,
         name: context.environment,
         environment: &built.environment,
         reader: None,
         state: &state,
-        options: order.asked.options(&addresses, &test),
+        options: order.asked.options(order.addresses, &test),
         now: now(),
     };
     let step = |change: &Change, outcome: &Outcome, _elapsed, _done, _total| {

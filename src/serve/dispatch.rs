@@ -1,5 +1,7 @@
 //! Which environments a job is about, and who does it. What needs no environment is done here.
 
+use std::time::Duration;
+
 use super::job::{Answer, Comment, Job, Receipt, Task};
 use super::log::Level;
 use super::site::Site;
@@ -11,6 +13,7 @@ use crate::github::{Permission, PullRequest, Reaction};
 use crate::ops::Connection;
 use crate::project::{CONFIG_FILE, Project};
 use crate::review::{Command, Said, Verb};
+use crate::stop;
 
 /// What came of a job.
 pub enum Outcome {
@@ -56,6 +59,16 @@ impl Context<'_> {
         Ok(pull)
     }
 
+    /// Waits until GitHub has caught up with what it told.
+    pub async fn wait(&self, time: Duration) -> Result<(), Trouble> {
+        tokio::select! {
+            () = self.service.settings.retry.clock.wait(time) => Ok(()),
+            () = self.service.stop.reached(stop::Level::Drain) => {
+                Err(Trouble::Kept("the service was stopped".to_owned()))
+            }
+        }
+    }
+
     /// Closes a connection to Datadog. What was found out or done over it counts, whatever comes of that.
     pub async fn close(&self, connection: Connection) {
         if let Err(error) = connection.close().await {
@@ -87,7 +100,7 @@ pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> R
             _ => Answer::default(),
         },
         Task::Merged { .. } => merging::merged(&context).await?,
-        Task::Pushed { sha } => merging::pushed(&context, sha).await?,
+        Task::Pushed { sha, before } => merging::pushed(&context, sha, before.as_ref()).await?,
         Task::Untouched { sha, .. } => planning::untouched(&context, sha).await?,
         Task::Queued { sha } => merge_queue::queued(&context, sha).await?,
         Task::Closed { .. } => Answer::default(),

@@ -35,6 +35,7 @@ struct Payload {
     merge_group: Option<RawGroup>,
     #[serde(rename = "ref")]
     reference: Option<String>,
+    before: Option<String>,
     after: Option<String>,
     deleted: Option<bool>,
 }
@@ -155,7 +156,10 @@ fn push(payload: &Payload) -> Result<Task, Passed> {
         return Err(Some("not the default branch"));
     }
     let sha: CommitSha = payload.after.as_deref().ok_or(None)?.parse().map_err(|_| None)?;
-    Ok(Task::Pushed { sha })
+    // A branch that is new comes from a commit of zeros.
+    let before = payload.before.as_deref().filter(|before| before.bytes().any(|digit| digit != b'0'));
+    let before = before.map(|before| before.parse().map_err(|_| None)).transpose()?;
+    Ok(Task::Pushed { sha, before })
 }
 
 fn merge_group(payload: &Payload) -> Result<Task, Passed> {

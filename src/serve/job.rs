@@ -52,6 +52,9 @@ pub enum Task {
     Pushed {
         /// The newest.
         sha: CommitSha,
+        /// The newest before; none where the branch is new.
+        #[serde(default)]
+        before: Option<CommitSha>,
     },
     /// A pull request touches nothing of the project. Its other commits may have.
     Untouched {
@@ -135,6 +138,12 @@ impl Answer {
     /// What was pushed is not applied, and why.
     pub fn of_push(head: &CommitSha, text: String) -> Self {
         let ended = Ended { head: head.clone(), title: "Not applied".to_owned(), is_well: false };
+        Self { comment: Some(text), receipt: None, ended: Some(ended) }
+    }
+
+    /// Of what was pushed, nothing is left to be applied.
+    pub fn of_finished_push(head: &CommitSha, text: String) -> Self {
+        let ended = Ended { head: head.clone(), title: "Nothing left to apply".to_owned(), is_well: true };
         Self { comment: Some(text), receipt: None, ended: Some(ended) }
     }
 

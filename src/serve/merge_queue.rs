@@ -21,6 +21,10 @@ pub async fn queued(context: &Context<'_>, group: &CommitSha) -> Result<Answer, 
     let finding = match guarded(find(context, group)).await {
         Ok(finding) => finding,
         Err(Trouble::Failed(reason)) => speech::no_plan(context.environment, &reason),
+        // A queue that hears nothing waits.
+        Err(trouble @ Trouble::Later(_)) if context.failures.is_last(&trouble) => {
+            speech::no_plan(context.environment, &trouble.to_string())
+        }
         Err(Trouble::Told(failure)) => speech::no_plan(context.environment, &speech::reason(&failure)),
         Err(other) => return Err(other),
     };
@@ -49,7 +53,7 @@ async fn find(context: &Context<'_>, group: &CommitSha) -> Result<Finding, Troub
         }
         Err(other) => return Err(other.into()),
     };
-    let (mut plan, header) = match planning::against(context, &built, compiled, before, &base) {
+    let (mut plan, header) = match planning::against(context, &built, compiled, Some(before), &base) {
         Ok(compared) => compared,
         // The mistakes are those of the default branch, and this may be what mends them.
         Err(failure) => {

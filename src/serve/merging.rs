@@ -1,48 +1,72 @@
 //! The default branch has new commits: what is left is applied. The merge is the approval, and the branch's own files count.
 
+use std::time::Duration;
+
 use super::apply::{Order, apply};
 use super::dispatch::Context;
 use super::job::Answer;
-use super::ledger::ShownPlan;
 use super::log::Level;
-use super::planning::{self, Asked};
+use super::planning::{self, Asked, Live};
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build, touches};
-use crate::github::CommitSha;
+use crate::github::{CommitSha, PullRequest};
 use crate::ops::Connection;
+use crate::plan::{Action, Plan};
 use crate::review::{Missing, judge_plan, subset};
+
+/// How long after a push GitHub may still find out that it was a merge.
+const CATCHING_UP: Duration = Duration::from_secs(30);
+
+/// What an apply of the default branch may do.
+enum Mandate<'p> {
+    /// This or less: the whole plan that was shown.
+    Shown(&'p Plan),
+    /// What these schemas alone have changed: those of a fork, or of a push. Nobody was shown a plan against Datadog.
+    Changed(&'p Plan),
+    /// Nothing without a word, for this reason.
+    Nothing(Missing),
+}
 
 /// A pull request was merged.
 pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     let (site, service) = (context.site, context.service);
+    let (ledger, repository) = (&service.ledger, &context.job.repository);
     let pull = context.pull().await?;
-    if !pull.merged {
-        return Ok(Answer::default());
-    }
-    let head = site.client.branch_head(&pull.base_ref).await?;
+    let head = head_with(context, &pull).await?;
     let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
-    let shown = service.ledger.shown(&context.job.repository, context.number, context.environment)?;
+    let shown = ledger.shown(repository, context.number, context.environment)?;
+    let is_live = !ledger.registered(repository, context.number)?.is_empty();
     // Nobody who merged it has asked for anything: what others left is not its business.
-    let has_plan = shown.is_some_and(|shown| shown.plan.is_some());
-    let is_live = !service.ledger.registered(&context.job.repository, context.number)?.is_empty();
+    let has_plan = shown.as_ref().is_some_and(|shown| shown.plan.is_some());
     if !has_plan
         && !is_live
         && !touches(site, &built.project, &site.client.changed_files(context.number).await?)
     {
         return Ok(Answer::default());
     }
-    let connection =
-        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
-    let result = apply_left(context, Some(&pull.head_sha), &head, &built, &connection).await;
-    context.close(connection).await;
-    match result? {
-        Left::Answer(answer) => {
-            // The default branch knows of it now.
-            service.ledger.settle(&context.job.repository, context.number, context.environment)?;
-            Ok(answer)
+    // What was shown of the commit that was merged is what people agreed to. Of a fork, what it changes was shown, and no
+    // plan against Datadog: there the merge itself is the word.
+    let mandate = match shown.as_ref().map(|shown| (shown, &shown.plan)) {
+        Some((shown, _)) if shown.head != pull.head_sha.as_str() => {
+            Mandate::Nothing(Missing::Moved { from: shown.head.clone(), to: pull.head_sha.to_string() })
         }
+        Some((shown, Some(plan))) if shown.offline => Mandate::Changed(plan),
+        Some((_, Some(plan))) => Mandate::Shown(plan),
+        Some((_, None)) | None => Mandate::Nothing(Missing::Plan),
+    };
+    let result = apply_left(context, &mandate, &head, &built).await;
+    // The default branch knows of it now, whatever came of that.
+    ledger.settle(repository, context.number, context.environment)?;
+    match result? {
+        // Where nothing was ever said, and nothing left out, nothing is to be said now.
+        Left::Nothing(None) if shown.is_none() => Ok(Answer::default()),
+        Left::Nothing(about) => {
+            let comment = Some(speech::nothing_left(context.environment, &head, about.as_deref()));
+            Ok(Answer { comment, ..Answer::default() })
+        }
+        Left::Applied(answer) => Ok(answer),
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             planning::show(context, &pull, &Asked::default(), false).await?;
@@ -53,40 +77,66 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     }
 }
 
+/// The head of the branch, as soon as it has what was merged: what GitHub tells can be ahead of what it answers.
+async fn head_with(context: &Context<'_>, pull: &PullRequest) -> Result<CommitSha, Trouble> {
+    let client = &context.site.client;
+    let head = client.branch_head(&pull.base_ref).await?;
+    let is_there = match (&pull.merge_commit, pull.merged) {
+        (_, false) => false,
+        (Some(merge), true) => head == *merge || client.merge_base(merge, &head).await? == *merge,
+        (None, true) => true,
+    };
+    match is_there {
+        true => Ok(head),
+        false => Err(Trouble::Later("GitHub does not know of the merge yet".to_owned())),
+    }
+}
+
 enum Left {
-    Answer(Answer),
+    /// Nothing is left; about which addresses that is, if not about all.
+    Nothing(Option<String>),
+    /// This came of it.
+    Applied(Answer),
+    /// It is not allowed.
     Missing(Vec<Missing>),
 }
 
 async fn apply_left(
     context: &Context<'_>,
-    reviewed: Option<&CommitSha>,
+    mandate: &Mandate<'_>,
+    head: &CommitSha,
+    built: &Built,
+) -> Result<Left, Trouble> {
+    let (site, service) = (context.site, context.service);
+    let connection =
+        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
+    let result = apply_over(context, mandate, head, built, &connection).await;
+    context.close(connection).await;
+    result
+}
+
+async fn apply_over(
+    context: &Context<'_>,
+    mandate: &Mandate<'_>,
     head: &CommitSha,
     built: &Built,
     connection: &Connection,
 ) -> Result<Left, Trouble> {
-    let asked = Asked::default();
-    let (planned, _) = planning::with(context, built, &asked, connection).await?;
-    let ledger = &context.service.ledger;
-    let shown = ledger.shown(&context.job.repository, context.number, context.environment)?;
+    let within = match mandate {
+        Mandate::Changed(plan) => Some(plan.changes.iter().map(|change| change.address.clone()).collect()),
+        Mandate::Shown(_) | Mandate::Nothing(_) => None,
+    };
+    let asked = Asked { within, ..Asked::default() };
+    let Live { planned, addresses, .. } = planning::with(context, built, &asked, connection).await?;
     if planned.plan.is_empty() && !planned.plan.has_errors() {
-        // Where nothing was ever said, nothing is to be said now.
-        let comment = shown.map(|_| speech::nothing_left(context.environment, head));
-        return Ok(Left::Answer(Answer { comment, ..Answer::default() }));
+        return Ok(Left::Nothing(addresses.name().map(str::to_owned)));
     }
     let mut missing = Vec::new();
     let mut fell_away = 0;
-    // What was shown of the commit that was merged is what people agreed to. Of a fork, what it changes was shown, and no
-    // plan against Datadog: there the merge itself is the word.
-    match (reviewed, &shown) {
-        (None, _) => {}
-        (Some(_), None) => missing.push(Missing::Plan),
-        (Some(reviewed), Some(shown)) if shown.head != reviewed.as_str() => {
-            missing.push(Missing::Moved { from: shown.head.clone(), to: reviewed.to_string() });
-        }
-        (Some(_), Some(ShownPlan { plan: None, .. })) => missing.push(Missing::Plan),
-        (Some(_), Some(ShownPlan { offline: true, .. })) => {}
-        (Some(_), Some(ShownPlan { plan: Some(plan), .. })) => match subset(plan, &planned.plan) {
+    match mandate {
+        Mandate::Nothing(reason) => missing.push(reason.clone()),
+        Mandate::Changed(plan) => missing.extend(undone(plan, &planned.plan)),
+        Mandate::Shown(plan) => match subset(plan, &planned.plan) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
         },
@@ -100,38 +150,88 @@ async fn apply_left(
         by: None,
         commit: head,
         asked: &asked,
+        addresses: &addresses,
         is_public: context.site.is_public(),
         fell_away,
     };
     let answer = apply(context, built, planned, connection, &order).await?;
-    Ok(Left::Answer(Answer { receipt: None, ..answer }))
+    Ok(Left::Applied(Answer { receipt: None, ..answer }))
 }
 
-/// Somebody pushed to the default branch: what is not from a pull request is applied, too, and a check says so.
-pub async fn pushed(context: &Context<'_>, pushed: &CommitSha) -> Result<Answer, Trouble> {
-    let (site, service) = (context.site, context.service);
+/// What `changed` has asked for and the branch by now does not: what was to be there goes, or the other way round.
+fn undone(changed: &Plan, fresh: &Plan) -> Option<Missing> {
+    let goes = |action: Action| action == Action::Delete;
+    let is_undone = |change: &&crate::plan::Change| {
+        let then = changed.changes.iter().find(|then| then.address == change.address);
+        then.is_none_or(|then| goes(then.action) != goes(change.action))
+    };
+    let other: Vec<_> = fresh.changes.iter().filter(is_undone).collect();
+    let named = || other.iter().map(|change| (change.action, change.address.clone())).collect();
+    (!other.is_empty()).then(|| Missing::Other(named()))
+}
+
+/// Somebody pushed to the default branch: what the push changes and is not from a pull request is applied, too, and a check says
+/// so. What others left is not its business.
+pub async fn pushed(
+    context: &Context<'_>,
+    pushed: &CommitSha,
+    before: Option<&CommitSha>,
+) -> Result<Answer, Trouble> {
+    let (site, environment) = (context.site, context.environment);
     let branch = site.client.default_branch().await?;
+    for wait in [Duration::ZERO, CATCHING_UP] {
+        context.wait(wait).await?;
+        if site.client.merged_as(pushed, &branch).await?.is_some() {
+            context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
+            return Ok(Answer::default());
+        }
+    }
+    let changed = changed(context, pushed, before).await?;
+    if changed.changes.is_empty() {
+        context.log(Level::Info, "nothing to do", "it changes no monitor");
+        return Ok(Answer::default());
+    }
+    // The newest files: a later push may have changed the same monitors.
     let head = site.client.branch_head(&branch).await?;
-    if head != *pushed {
-        context.log(Level::Info, "overtaken", "there is a newer commit");
-        return Ok(Answer::default());
-    }
-    if site.client.merged_as(&head, &branch).await?.is_some() {
-        context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
-        return Ok(Answer::default());
-    }
-    let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
-    let connection =
-        site.connect(&built.environment, Purpose::Write, &service.settings, &service.stop).await?;
-    let result = apply_left(context, None, &head, &built, &connection).await;
-    context.close(connection).await;
-    match result? {
+    let built = build(Workspace::of_branch(site, &head).await?.files, environment.to_owned()).await?;
+    match apply_left(context, &Mandate::Changed(&changed), &head, &built).await? {
         // Where nothing was done, nothing is told.
-        Left::Answer(answer) => Ok(Answer { receipt: None, ..answer }),
+        Left::Nothing(_) if !context.job.begun => Ok(Answer::default()),
+        Left::Nothing(about) => {
+            Ok(Answer::of_finished_push(pushed, speech::nothing_left(environment, &head, about.as_deref())))
+        }
+        Left::Applied(answer) => Ok(answer),
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let missing = speech::for_readers(missing, site.is_public());
-            Ok(Answer::of_push(&head, speech::push_refused(context.job, &missing)))
+            Ok(Answer::of_push(pushed, speech::push_refused(context.job, &missing)))
+        }
+    }
+}
+
+/// What a push changes, from the schemas alone.
+async fn changed(
+    context: &Context<'_>,
+    pushed: &CommitSha,
+    before: Option<&CommitSha>,
+) -> Result<Plan, Trouble> {
+    let (site, environment) = (context.site, context.environment);
+    let built = build(Workspace::of_branch(site, pushed).await?.files, environment.to_owned()).await?;
+    let base = match before {
+        Some(before) => Workspace::of_branch(site, before).await?.project().await?,
+        None => None,
+    };
+    let compiled = planning::again(&built, environment)?;
+    let before = before.unwrap_or(pushed);
+    match planning::against(context, &built, compiled, base, before) {
+        Ok((plan, _)) => Ok(plan),
+        Err(failure) => {
+            context.log(Level::Warn, "not compared", &failure.to_string());
+            Err(Trouble::Failed(format!(
+                "what it changes is not known, since the schemas of `{}` have errors; the next pull request shows and applies all that \
+                 is left, and so does `bellwether apply --env {environment}`",
+                before.short()
+            )))
         }
     }
 }

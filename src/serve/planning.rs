@@ -1,5 +1,7 @@
 //! A pull request's plan: one comment for each environment, edited in place, and a check with annotations.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::dispatch::Context;
@@ -13,7 +15,8 @@ use super::workspace::{Built, Workspace, build};
 use crate::config::Target;
 use crate::diag::has_errors;
 use crate::github::marker::PlanMarker;
-use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
+use crate::github::{self, CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
+use crate::model::Address;
 use crate::ops::{self, Addresses, AgainstRequest, Base, Compiled, Failure, PlanRequest, Planned};
 use crate::plan::{Only, Options, Plan};
 use crate::project::Project;
@@ -29,6 +32,8 @@ pub struct Asked {
     pub reset_drift: bool,
     /// The number of deletes that is right.
     pub allow_deletes: Option<u64>,
+    /// Only these addresses: those that a push, or a fork, changes.
+    pub within: Option<BTreeSet<Address>>,
 }
 
 impl Asked {
@@ -38,6 +43,7 @@ impl Asked {
             only: command.only.clone(),
             reset_drift: command.reset_drift,
             allow_deletes: command.allow_deletes,
+            within: None,
         }
     }
 
@@ -170,10 +176,13 @@ async fn make(
     let built = build(workspace.files.clone(), environment.to_owned()).await?;
     let planned = match before {
         Some(before) => {
-            again(&built, environment).and_then(|compiled| against(context, &built, compiled, before, &base))
+            let compiled = again(&built, environment);
+            compiled
+                .and_then(|compiled| against(context, &built, compiled, Some(before), &base))
+                .map_err(Trouble::from)
         }
         None => {
-            live(context, &built, asked, Purpose::Read).await.map(|(planned, header)| (planned.plan, header))
+            live(context, &built, asked, Purpose::Read).await.map(|live| (live.planned.plan, live.header))
         }
     };
     let finding = match planned {
@@ -195,10 +204,11 @@ async fn make(
             },
             asked,
         }),
-        Err(Failure::Diagnostics(diagnostics)) => {
-            speech::diagnostics(environment, &diagnostics, &built.project.sources)
-        }
-        Err(other) => return Err(other.into()),
+        Err(Trouble::Told(failure)) => match *failure {
+            Failure::Diagnostics(found) => speech::diagnostics(environment, &found, &built.project.sources),
+            other => return Err(other.into()),
+        },
+        Err(other) => return Err(other),
     };
     Ok((finding, base))
 }
@@ -235,10 +245,10 @@ pub fn against(
     context: &Context<'_>,
     built: &Built,
     compiled: Compiled,
-    before: Project,
+    before: Option<Project>,
     base: &CommitSha,
 ) -> Result<(Plan, Header), Failure> {
-    let base = Base { name: base.short().to_owned(), project: Some(before) };
+    let base = Base { name: base.short().to_owned(), project: before };
     let request = AgainstRequest {
         project: &built.project,
         name: context.environment,
@@ -257,12 +267,22 @@ pub fn again(built: &Built, environment: &str) -> Result<Compiled, Failure> {
 }
 
 /// A plan against Datadog.
+pub struct Live {
+    /// The plan, and what it was made of.
+    pub planned: Planned,
+    /// What the plan cannot say of itself.
+    pub header: Header,
+    /// What it is about.
+    pub addresses: Addresses,
+}
+
+/// A plan against Datadog.
 pub async fn live(
     context: &Context<'_>,
     built: &Built,
     asked: &Asked,
     purpose: Purpose,
-) -> Result<(Planned, Header), Failure> {
+) -> Result<Live, Trouble> {
     let (site, service) = (context.site, context.service);
     let connection = site.connect(&built.environment, purpose, &service.settings, &service.stop).await?;
     let result = with(context, built, asked, &connection).await;
@@ -272,12 +292,28 @@ pub async fn live(
 
 /// What a plan is about: what is asked for, but for what other open pull requests have registered. The files that are
 /// planned do not know of that yet, and would take it back.
-pub fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Failure> {
-    let live = context.service.ledger.live(&context.job.repository, context.environment);
-    let live = live.map_err(|error| Failure::Message(error.to_string()))?;
-    let others = live.into_iter().filter(|(number, _)| *number != context.number);
-    let theirs = others.flat_map(|(_, live)| live.addresses);
-    Ok(Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests"))
+async fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Trouble> {
+    let (ledger, repository) = (&context.service.ledger, &context.job.repository);
+    let mut theirs = Vec::new();
+    for (number, live) in ledger.live(repository, context.environment)? {
+        if number == context.number {
+            continue;
+        }
+        // It may have been merged or closed while nobody told us.
+        match context.site.client.pull_request(number).await {
+            Ok(pull) if pull.open => theirs.extend(live.addresses),
+            Ok(_) | Err(github::Error::NotFound { .. }) => {
+                ledger.settle(repository, number, context.environment)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut addresses =
+        Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests have registered");
+    if let Some(within) = &asked.within {
+        addresses = addresses.within(within.clone(), "what it changes");
+    }
+    Ok(addresses)
 }
 
 /// A plan against a Datadog that is connected.
@@ -286,8 +322,8 @@ pub async fn with(
     built: &Built,
     asked: &Asked,
     connection: &ops::Connection,
-) -> Result<(Planned, Header), Failure> {
-    let addresses = addresses(context, asked)?;
+) -> Result<Live, Trouble> {
+    let addresses = addresses(context, asked).await?;
     let test = |address: &str| addresses.contain(address);
     let state = context.site.state(context.environment);
     let reader = connection.writer.reader();
@@ -305,7 +341,7 @@ pub async fn with(
         ops::matches_something(&planned, &request.options)?;
     }
     let header = header(built, &planned, &connection.target);
-    Ok((planned, header))
+    Ok(Live { planned, header, addresses })
 }
 
 fn header(built: &Built, planned: &Planned, target: &str) -> Header {

@@ -235,7 +235,7 @@ fn answer_of(service: &Service, job: &Job, trouble: &Trouble) -> Option<Answer> 
             Some(Answer { comment, ..Answer::default() })
         }
         // Without an environment there is no check that could tell it.
-        Task::Pushed { sha } if job.environment.is_some() => {
+        Task::Pushed { sha, .. } if job.environment.is_some() => {
             Some(Answer::of_push(sha, speech::push_failed(job, trouble)))
         }
         Task::Pushed { .. }
@@ -270,7 +270,8 @@ async fn tell_once(service: &Service, id: u64, job: &Job) -> Result<(), Trouble>
     }
     if let (Some(ended), Some(environment)) = (&answer.ended, &job.environment) {
         let number = job.task.number().unwrap_or_default();
-        let context = Context { service, site: &site, job, id, number, environment, failures: Failures::default() };
+        let context =
+            Context { service, site: &site, job, id, number, environment, failures: Failures::default() };
         let text = match job.task {
             Task::Pushed { .. } => answer.comment.clone(),
             _ => {

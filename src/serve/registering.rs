@@ -113,7 +113,7 @@ async fn apply_if_allowed(
     built: &Built,
     connection: &Connection,
 ) -> Result<Decided, Trouble> {
-    let (planned, _) = planning::with(context, built, asked, connection).await?;
+    let planning::Live { planned, addresses, .. } = planning::with(context, built, asked, connection).await?;
     match verdict(context, comment, pull, built, &planned.plan).await? {
         Ok(allowed) => {
             let fell_away = allowed.fell_away.len();
@@ -123,6 +123,7 @@ async fn apply_if_allowed(
                 by: Some(&comment.by),
                 commit: &pull.head_sha,
                 asked,
+                addresses: &addresses,
                 is_public,
                 fell_away,
             };

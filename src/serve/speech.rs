@@ -16,7 +16,8 @@ use crate::render::{Header, count};
 use super::words;
 pub use super::words::{
     closed, failed, for_readers, fork_moved, help, logged, merge_refused, no_permission, no_project,
-    not_applied, nothing_left, passing, push_failed, push_refused, reason, refused, unclear, which_environment,
+    not_applied, nothing_left, passing, push_failed, push_refused, reason, refused, unclear,
+    which_environment,
 };
 
 /// GitHub takes 65,536 characters, with the marker and what is added to it.
@@ -130,6 +131,7 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
     };
     let remarks = annotations::of_plan(plan, "", context.names_only);
     let is_silent = plan.is_empty()
+        && plan.only.is_none()
         && plan.drift.is_empty()
         && plan.blocked.is_empty()
         && !plan.has_errors()

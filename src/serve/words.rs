@@ -377,10 +377,11 @@ pub fn closed(live: &[(String, Live)]) -> String {
     )
 }
 
-/// A merge that leaves nothing to do.
-pub fn nothing_left(environment: &str, head: &CommitSha) -> String {
+/// Nothing is left to do, as far as it was looked: at these addresses, or at all.
+pub fn nothing_left(environment: &str, head: &CommitSha, about: Option<&str>) -> String {
+    let about = about.map(|about| format!(" Looked at: {about}.")).unwrap_or_default();
     format!(
-        "### {}: nothing left to apply\nDatadog is as commit {} asks for.",
+        "### {}: nothing left to apply\nDatadog is as commit {} asks for.{about}",
         code(environment),
         code(head.short())
     )

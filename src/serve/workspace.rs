@@ -102,6 +102,11 @@ impl Workspace {
         read_project(files).await.map(Some)
     }
 
+    /// The project, if there is one.
+    pub async fn project(self) -> Result<Option<Project>, Trouble> {
+        if self.has_project() { read_project(self.files).await.map(Some) } else { Ok(None) }
+    }
+
     /// Whether there is a project at all.
     pub fn has_project(&self) -> bool {
         self.files.contains_key(CONFIG_FILE)

@@ -160,6 +160,11 @@ impl Repository {
         self.data(|data| edit(data.pulls.get_mut(&number).unwrap()));
     }
 
+    /// A pull request, as the API gives it.
+    pub fn pull(&self, number: u64) -> Value {
+        self.data(|data| data.pulls[&number].clone())
+    }
+
     /// Pushes to a pull request's branch.
     pub fn push(&self, number: u64, commit: &str) {
         self.edit_pull(number, |pull| pull["head"]["sha"] = json!(commit));

@@ -180,6 +180,12 @@ fn repository(
             let common = data.left_at.get(head).map_or(base, String::as_str);
             (200, json!({"merge_base_commit": {"sha": common}, "files": []}))
         }
+        ("GET", ["pulls"]) => {
+            let (state, base) = (query("state").unwrap_or_default(), query("base").unwrap_or_default());
+            let fits =
+                |pull: &&Value| pull["state"] == state.as_str() && pull["base"]["ref"] == base.as_str();
+            (200, data.pulls.values().filter(fits).cloned().collect())
+        }
         ("GET", ["commits", sha, "pulls"]) => {
             let merged = data.pulls.values().filter(|pull| pull["merge_commit_sha"] == *sha);
             (200, merged.cloned().collect())

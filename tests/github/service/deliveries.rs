@@ -58,9 +58,9 @@ fn a_body_that_github_would_not_send_is_turned_away() {
     }
     let group = group_payload("checks_requested", "main; rm -rf", "refs/heads/main");
     for (event, payload) in [
-        ("push", push_payload("refs/heads/main", "main; rm -rf")),
+        ("push", push_payload("refs/heads/main", &"b".repeat(40), "main; rm -rf")),
         ("merge_group", group),
-        ("merge_group", push_payload("refs/heads/main", &"a".repeat(40))),
+        ("merge_group", push_payload("refs/heads/main", &"b".repeat(40), &"a".repeat(40))),
     ] {
         let body = payload.to_string();
         assert_eq!(post(&world, event, body.as_bytes(), SECRET), unreadable, "{event} {body}");
@@ -105,7 +105,8 @@ fn what_is_not_for_the_service_is_passed_over() {
         payload
     };
     let comment = |who: &str, text: &str| comment_payload("created", 5, who, 7, text);
-    let deleted = edit(push_payload("refs/heads/main", &"0".repeat(40)), "/deleted", json!(true));
+    let deleted =
+        edit(push_payload("refs/heads/main", &"b".repeat(40), &"0".repeat(40)), "/deleted", json!(true));
     let on_issue = edit(comment("jane", "esm register"), "/issue/pull_request", json!(null));
     let foreign = edit(pull_payload("opened", 7, false), "/repository/full_name", json!("mallory/schemas"));
     for (event, payload) in [
@@ -121,12 +122,12 @@ fn what_is_not_for_the_service_is_passed_over() {
         ("issue_comment", comment("jane", "as I said:\nesm register")),
         ("issue_comment", comment("jane", "<!-- bellwether:1 {} -->\nesm register")),
         ("issue_comment", on_issue),
-        ("push", push_payload("refs/heads/change", &"a".repeat(40))),
-        ("push", push_payload("refs/heads/gh-readonly-queue/main/pr-7-a", &"a".repeat(40))),
+        ("push", push_payload("refs/heads/change", &"b".repeat(40), &"a".repeat(40))),
+        ("push", push_payload("refs/heads/gh-readonly-queue/main/pr-7-a", &"b".repeat(40), &"a".repeat(40))),
         ("merge_group", group_payload("destroyed", &"a".repeat(40), "refs/heads/main")),
         ("merge_group", group_payload("checks_requested", &"a".repeat(40), "refs/heads/mine")),
         ("merge_group", group_payload("checks_requested", &"a".repeat(40), "main")),
-        ("push", push_payload("refs/tags/main", &"a".repeat(40))),
+        ("push", push_payload("refs/tags/main", &"b".repeat(40), &"a".repeat(40))),
         ("push", deleted),
     ] {
         let answer = world.deliver_as("guid-1", event, &payload);

@@ -27,7 +27,7 @@ fn a_merge_applies_what_was_planned_once() {
     let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.merge(number, &head);
     // The push of the merge is the pull request's.
-    world.deliver("push", &push_payload("refs/heads/main", &head));
+    world.deliver("push", &push_payload("refs/heads/main", &"b".repeat(40), &head));
     assert_eq!(world.writes(), [""; 0]);
     world.pull_event("closed", number, true);
     assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
@@ -57,9 +57,9 @@ fn a_merge_that_asks_for_more_than_was_shown_waits_for_a_word() {
 #[test]
 fn a_push_to_the_default_branch_is_applied_under_the_guards() {
     let world = World::new();
+    world.first_push();
     let pushed = world.commit(&[("schemas/many.avdl", &many(5))]);
-    world.repository.branch("main", &pushed);
-    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    world.push(&pushed);
     assert_eq!(world.writes(), ["POST /api/v1/monitor"; 6], "{}", world.log());
     seen!("push_applied", world.seen(0, &pushed));
 
@@ -77,12 +77,10 @@ fn a_push_to_the_default_branch_is_applied_under_the_guards() {
     world.repository.merge(number, &head);
     world.pull_event("closed", number, true);
     let back = world.commit(&[("schemas/many.avdl", &many(5))]);
-    world.repository.branch("main", &back);
-    world.deliver("push", &push_payload("refs/heads/main", &back));
+    world.push(&back);
     let gone = world.commit(&[("schemas/many.avdl", &many(0))]);
-    world.repository.branch("main", &gone);
     let before = world.writes().len();
-    world.deliver("push", &push_payload("refs/heads/main", &gone));
+    world.push(&gone);
     assert_eq!(world.writes().len(), before);
     seen!("push_blocked", world.seen(0, &gone));
 }
@@ -139,7 +137,7 @@ fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
     let world = World::new();
     let first = world.commit(&[("README.md", "hello")]);
     world.repository.branch("main", &first);
-    world.deliver("push", &push_payload("refs/heads/main", &first));
+    world.first_push();
     let (number, head) = open(&world, &[("schemas/many.avdl", &many(2))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
@@ -147,32 +145,133 @@ fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
     assert_eq!(registered, 3, "{}", world.log());
     // Somebody else's push is applied, and does not touch it.
     let pushed = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
-    world.repository.branch("main", &pushed);
-    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    world.push(&pushed);
     assert_eq!(world.writes()[registered..], ["PUT /api/v1/monitor"], "{}", world.log());
     // Nobody keeps it any more.
     world.repository.close(number);
     world.pull_event("closed", number, false);
-    let again = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("README.md", "another")]);
-    world.repository.branch("main", &again);
-    world.deliver("push", &push_payload("refs/heads/main", &again));
-    assert_eq!(world.writes()[registered + 1..], ["DELETE /api/v1/monitor"; 2], "{}", world.log());
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "300"))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    let deleted = world.writes().iter().filter(|call| *call == "DELETE /api/v1/monitor").count();
+    assert_eq!(deleted, 2, "{}", world.log());
 }
 
 #[test]
 fn what_came_of_a_push_is_told_whatever_stood_in_its_way() {
     let world = World::new();
     let broken = world.commit(&[("schemas/many.avdl", "no schema")]);
-    world.repository.branch("main", &broken);
-    world.deliver("push", &push_payload("refs/heads/main", &broken));
+    world.push(&broken);
     assert_eq!(world.writes(), [""; 0]);
     seen!("push_of_mistakes", world.seen(0, &broken));
 
-    let pushed = world.commit(&[("schemas/many.avdl", &many(1))]);
-    world.repository.branch("main", &pushed);
+    // What mends it may do so: what it changes is not known.
+    let mended = world.commit(&[("schemas/many.avdl", &many(1))]);
+    world.push(&mended);
+    assert_eq!(world.writes(), [""; 0]);
+    seen!("push_that_mends", world.seen(0, &mended));
+
+    let pushed = world.commit(&[("schemas/many.avdl", &many(2))]);
     world.github.fault(Fault::status("POST", "/check-runs", 502));
-    world.deliver("push", &push_payload("refs/heads/main", &pushed));
-    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 2]);
+    world.push(&pushed);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
     let seen = world.seen(0, &pushed);
-    assert!(seen.contains("Applied 2 of 2"), "{seen}");
+    assert!(seen.contains("Applied 1 of 1"), "{seen}");
+}
+
+#[test]
+fn a_merge_that_github_lists_late_is_no_push() {
+    let world = World::new();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let merge =
+        world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
+    let before = world.repository.head("main");
+    world.repository.merge(number, &merge);
+    world.github.fault(Fault::status("GET", &format!("/commits/{merge}/pulls"), 200).body("[]").times(9));
+    world.deliver("push", &push_payload("refs/heads/main", &before, &merge));
+    assert_eq!(world.writes(), [""; 0], "{}", world.log());
+    world.pull_event("closed", number, true);
+    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
+}
+
+#[test]
+fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_were_refused() {
+    let world = World::new();
+    world.first_push();
+    let (number, _) = open(&world, &[("schemas/many.avdl", &many(1))]);
+    let more = world.commit(&[("schemas/many.avdl", &many(3))]);
+    world.repository.merge(number, &more);
+    world.pull_event("closed", number, true);
+    let written = world.writes().len();
+    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
+
+    let files = [("schemas/many.avdl", many(3)), ("schemas/cart.avdl", CART.replace("500", "200"))];
+    let files = [files[0].0, files[1].0].into_iter().zip([&*files[0].1, &*files[1].1]).collect::<Vec<_>>();
+    let head = world.commit(&files);
+    let fork = world.repository.open(&Pull { head: &head, fork: Some("mallory/schemas"), ..Pull::default() });
+    world.repository.changes(fork, &["schemas/cart.avdl"]);
+    world.pull_event("opened", fork, false);
+    world.repository.merge(fork, &head);
+    world.pull_event("closed", fork, true);
+    assert_eq!(world.writes()[written..], ["PUT /api/v1/monitor"], "{}", world.log());
+
+    let pushed =
+        world.commit(&[("schemas/many.avdl", &many(3)), ("schemas/cart.avdl", &CART.replace("500", "7"))]);
+    world.push(&pushed);
+    assert_eq!(world.writes()[written..], ["PUT /api/v1/monitor"; 2], "{}", world.log());
+}
+
+#[test]
+fn a_push_is_applied_though_a_merge_that_touches_nothing_came_after_it() {
+    let world = World::new();
+    world.first_push();
+    let before = world.repository.head("main");
+    let pushed = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = open(&world, &[("README.md", "hello")]);
+    let merge = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("README.md", "hello")]);
+    world.repository.merge(number, &merge);
+    world.pull_event("closed", number, true);
+    world.deliver("push", &push_payload("refs/heads/main", &before, &pushed));
+    assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn a_merge_is_waited_for_until_github_knows_of_it() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let as_it_was = world.repository.pull(number);
+    world.repository.merge(number, &head);
+    // What GitHub answers is older than what it tells.
+    world
+        .github
+        .fault(Fault::status("GET", &format!("/pulls/{number}"), 200).body(&as_it_was.to_string()).times(3));
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn what_a_merged_pull_request_has_registered_is_everybody_s_again() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    // Nobody tells of the merge.
+    world.repository.merge(number, &head);
+    let (next, head) = self::open(&world, &[("schemas/cart.avdl", &CART.replace("500", "7"))]);
+    world.repository.review(next, "rita", "APPROVED", &head);
+    world.say("jane", next, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn nothing_left_says_what_was_left_out() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    let (next, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "7"))]);
+    world.repository.merge(next, &head);
+    world.pull_event("closed", next, true);
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+    seen!("nothing_left_but_what_others_have", world.answers(next).pop().unwrap());
 }

@@ -242,3 +242,22 @@ fn what_was_asked_for_long_before_the_service_came_back_is_not_done() {
     assert_eq!(world.writes(), [""; 0]);
     seen!("asked_for_long_ago", world.answers(number).pop().unwrap());
 }
+
+#[test]
+fn a_pull_request_that_github_does_not_answer_for_keeps_nobody_waiting() {
+    let mut world = World::new();
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    world.github.fault(Fault::status("GET", &format!("/tarball/{head}"), 502).times(1_000_000));
+    let payload = super::support::pull_payload("opened", number, false);
+    assert_eq!(world.deliver_as("guid-1", "pull_request", &payload).0, 202);
+    until("a check that says so", || !world.repository.check_runs(&head).is_empty());
+    assert_eq!(world.repository.check_runs(&head)[0].output["title"], "No plan");
+    let next = world.pull(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let payload = super::support::pull_payload("opened", next, false);
+    assert_eq!(world.deliver_as("guid-2", "pull_request", &payload).0, 202);
+    until("the next one's plan", || world.answers(next).len() == 1);
+    world.stop();
+    assert!(world.log().contains("set aside"));
+}

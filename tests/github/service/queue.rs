@@ -70,7 +70,7 @@ fn a_plan_does_not_stay_where_the_pull_request_touches_nothing_any_more() {
 fn taken_back(world: &World) -> (u64, String) {
     let base = world.commit(&[("README.md", "hello")]);
     world.repository.branch("main", &base);
-    world.deliver("push", &push_payload("refs/heads/main", &base));
+    world.first_push();
     let (number, head) = open(world, &[("schemas/cart.avdl", &cart("200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
@@ -191,7 +191,7 @@ fn what_comes_through_a_queue_is_applied_once() {
     world.repository.merge(number, &group);
     let gone = group_payload("destroyed", &group, "refs/heads/main");
     assert_eq!(world.deliver_as("guid-gone", "merge_group", &gone), (202, "ignored".to_owned()));
-    world.deliver("push", &push_payload("refs/heads/main", &group));
+    world.deliver("push", &push_payload("refs/heads/main", &"b".repeat(40), &group));
     assert_eq!(world.writes(), [""; 0]);
     world.pull_event("closed", number, true);
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());

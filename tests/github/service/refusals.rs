@@ -1,6 +1,6 @@
 //! What keeps a pull request from being applied. Nothing is ever written to Datadog here.
 
-use super::support::{CART, World, comment_payload, push_payload, seen};
+use super::support::{CART, World, comment_payload, seen};
 use crate::double::Pull;
 
 /// A pull request that is planned and approved; with its head.
@@ -115,7 +115,7 @@ fn more_than_what_was_shown() {
 fn an_edit_in_datadog_after_the_plan_was_shown() {
     let world = World::new();
     // What the default branch asks for is live.
-    world.deliver("push", &push_payload("refs/heads/main", &world.repository.head("main")));
+    world.first_push();
     assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
     let (number, _) = approved(&world);
     world.edit_in_datadog(|monitor| {

@@ -333,6 +333,21 @@ impl World {
         until("the end of all jobs", || self.get("/health").contains("\"queue\":0"));
     }
 
+    /// Somebody pushes to the default branch.
+    #[track_caller]
+    pub fn push(&self, commit: &str) {
+        let before = self.repository.head("main");
+        self.repository.branch("main", commit);
+        self.deliver("push", &push_payload("refs/heads/main", &before, commit));
+    }
+
+    /// The default branch is pushed for the first time: all that it asks for is applied.
+    #[track_caller]
+    pub fn first_push(&self) {
+        let head = self.repository.head("main");
+        self.deliver("push", &push_payload("refs/heads/main", &"0".repeat(40), &head));
+    }
+
     /// Opens a pull request that changes these files, and tells nobody.
     pub fn pull(&self, files: &[(&str, &str)]) -> u64 {
         let head = self.commit(files);
@@ -465,8 +480,8 @@ pub fn comment_payload(action: &str, id: u64, who: &str, number: u64, text: &str
         "comment": {"id": id, "body": text, "created_at": time(id), "user": {"login": who, "type": kind}}})
 }
 
-pub fn push_payload(reference: &str, after: &str) -> Value {
-    json!({"ref": reference, "after": after, "deleted": false, "repository": repository()})
+pub fn push_payload(reference: &str, before: &str, after: &str) -> Value {
+    json!({"ref": reference, "before": before, "after": after, "deleted": false, "repository": repository()})
 }
 
 pub fn group_payload(action: &str, head: &str, base_ref: &str) -> Value {
