@@ -178,7 +178,12 @@ fn a_delivery_that_github_cannot_send_does_not_keep_newer_ones_from_being_asked_
     world.sweep();
     assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2, 3, 1, 2], 2), "{}", world.log());
     world.sweep();
-    assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2, 3, 1, 2, 1], 2), "{}", world.log());
+    assert_eq!(
+        (asked(&world), times(&world, "sweep failed")),
+        (vec![1, 2, 3, 1, 2, 1], 2),
+        "{}",
+        world.log()
+    );
     world.sweep();
     assert_eq!(asked(&world).len(), 6, "all are settled");
 }
