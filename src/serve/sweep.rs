@@ -86,7 +86,7 @@ async fn sweep(service: &Service, app: &App, past: &mut Past) -> Result<(), Trou
         }
         let is_open = missed.last.delivered_at >= until
             || match ask(service, app, &missed).await {
-                Err(error) if is_about_all(&error) => return Err(error.into()),
+                Err(error) if is_about_all(&error) => return failed.and(Err(error.into())),
                 // The next sweep asks again. Until then it does not keep the newer ones from being asked for.
                 Err(error) => {
                     failed = failed.and(Err(error.into()));
