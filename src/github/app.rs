@@ -27,9 +27,6 @@ pub struct Delivery {
     pub guid: String,
     /// When it was delivered.
     pub delivered_at: Timestamp,
-    /// Whether this was not the first time.
-    #[serde(default)]
-    pub redelivery: bool,
     /// The status that was answered; 0 where nothing was.
     #[serde(default)]
     pub status_code: u16,

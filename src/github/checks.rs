@@ -84,8 +84,6 @@ pub enum Conclusion {
     ActionRequired,
     /// Something is wrong.
     Failure,
-    /// It was overtaken.
-    Cancelled,
 }
 
 /// How grave an annotation is.
@@ -124,10 +122,8 @@ pub struct Annotation {
 pub struct CheckOutput {
     /// One line, seen without a click.
     pub title: String,
-    /// Markdown; cut at 65,535 characters, like the text.
+    /// Markdown; cut at 65,535 characters.
     pub summary: String,
-    /// More Markdown.
-    pub text: Option<String>,
     /// Remarks at lines; any number.
     pub annotations: Vec<Annotation>,
 }
@@ -141,12 +137,10 @@ pub struct CheckRun {
     pub head_sha: CommitSha,
     /// How the caller knows it again: a check run with the same name, commit and key is the same.
     pub key: String,
-    /// How it ended; none while it goes on.
-    pub conclusion: Option<Conclusion>,
+    /// How it ended.
+    pub conclusion: Conclusion,
     /// What it shows.
     pub output: CheckOutput,
-    /// Where there is more.
-    pub details_url: Option<String>,
 }
 
 impl CheckRun {
@@ -162,22 +156,16 @@ impl CheckRun {
             output.annotations.iter().skip(from).take(ANNOTATIONS).map(fitting).collect();
         let mut shown =
             json!({"title": shortened(&output.title, TITLE), "summary": shortened(&output.summary, LONGEST)});
-        if let Some(text) = &output.text {
-            shown["text"] = json!(shortened(text, LONGEST));
-        }
         if !annotations.is_empty() {
             shown["annotations"] = json!(annotations);
         }
-        let mut body = json!({"name": self.name, "external_id": self.key, "output": shown});
-        match self.conclusion {
-            // GitHub sets the status itself where there is a conclusion.
-            Some(conclusion) => body["conclusion"] = json!(conclusion),
-            None => body["status"] = json!("in_progress"),
-        }
-        if let Some(url) = &self.details_url {
-            body["details_url"] = json!(url);
-        }
-        body
+        // GitHub sets the status itself where there is a conclusion.
+        json!({
+            "name": self.name,
+            "external_id": self.key,
+            "conclusion": self.conclusion,
+            "output": shown,
+        })
     }
 }
 

@@ -18,22 +18,16 @@ pub struct PullRequest {
     pub open: bool,
     /// Whether it is merged.
     pub merged: bool,
-    /// Whether it is not ready for review.
-    pub draft: bool,
     /// Whether its head is in another repository, or in none any more.
     pub fork: bool,
     /// The newest commit.
     pub head_sha: CommitSha,
-    /// The branch that is to be merged.
-    pub head_ref: String,
     /// The branch that it is to be merged into.
     pub base_ref: String,
     /// The commit of the base that GitHub compares with.
     pub base_sha: CommitSha,
     /// Who opened it.
     pub author: String,
-    /// Whether it can be merged; none while GitHub is still finding out.
-    pub mergeable: Option<bool>,
     /// The commit that it was merged as.
     pub merge_commit: Option<CommitSha>,
 }
@@ -45,12 +39,9 @@ struct RawPull {
     #[serde(default)]
     merged: bool,
     merged_at: Option<String>,
-    #[serde(default)]
-    draft: Option<bool>,
     head: Side,
     base: Side,
     user: Option<Account>,
-    mergeable: Option<bool>,
     merge_commit_sha: Option<String>,
 }
 
@@ -128,8 +119,6 @@ pub struct Review {
     pub state: ReviewState,
     /// The commit that was reviewed.
     pub commit: Option<CommitSha>,
-    /// When, RFC 3339.
-    pub submitted_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +126,6 @@ struct RawReview {
     user: Option<Account>,
     state: ReviewState,
     commit_id: Option<String>,
-    submitted_at: Option<String>,
 }
 
 impl Client {
@@ -155,14 +143,11 @@ impl Client {
             number: raw.number,
             open: raw.state == "open",
             merged,
-            draft: raw.draft.unwrap_or_default(),
             fork: !here(&raw.head),
             head_sha: raw.head.sha,
-            head_ref: raw.head.branch,
             base_ref: raw.base.branch,
             base_sha: raw.base.sha,
             author: login(raw.user),
-            mergeable: raw.mergeable,
             merge_commit: raw.merge_commit_sha.filter(|_| merged).and_then(|sha| sha.parse().ok()),
         })
     }
@@ -211,7 +196,6 @@ impl Client {
             author: login(raw.user),
             state: raw.state,
             commit: raw.commit_id.and_then(|sha| sha.parse().ok()),
-            submitted_at: raw.submitted_at,
         };
         Ok(raw.into_iter().map(review).collect())
     }

@@ -82,11 +82,10 @@ struct RawUser {
 
 /// Reads a delivery of the kind `event`, the header `X-GitHub-Event`.
 pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
-    match event {
-        "ping" => return Meaning::Ping,
-        "pull_request" | "issue_comment" | "push" | "merge_group" => {}
-        _ => return Meaning::Nothing("event"),
+    if event == "ping" {
+        return Meaning::Ping;
     }
+    let Some(task) = reader(event) else { return Meaning::Nothing("event") };
     let payload: Payload = match serde_json::from_slice(body) {
         Ok(payload) => payload,
         Err(error) => return Meaning::Unreadable(error.to_string()),
@@ -97,13 +96,7 @@ pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
     let Ok(repository) = raw.full_name.parse::<Repository>() else {
         return Meaning::Unreadable("its repository has no name".to_owned());
     };
-    let task = match event {
-        "pull_request" => pull_request(&payload),
-        "issue_comment" => comment(&payload, words),
-        "merge_group" => merge_group(&payload),
-        _ => push(&payload),
-    };
-    match task {
+    match task(&payload, words) {
         Ok(task) => Meaning::Task { repository, task },
         Err(Some(reason)) => Meaning::Nothing(reason),
         Err(None) => Meaning::Unreadable(format!("it lacks what a delivery of `{event}` has")),
@@ -112,11 +105,25 @@ pub fn read(event: &str, body: &[u8], words: &[String]) -> Meaning {
 
 /// Whether anything is ever done about events of this kind: only then a body is read at all.
 pub fn is_handled(event: &str) -> bool {
-    matches!(read(event, b"", &[]), Meaning::Unreadable(_))
+    reader(event).is_some()
 }
 
 /// A reason for doing nothing; none if something is missing.
 type Passed = Option<&'static str>;
+
+/// Finds the task in the payload of an event.
+type Reader = fn(&Payload, &[String]) -> Result<Task, Passed>;
+
+/// How the payload of an event is read; none for those that are not handled.
+fn reader(event: &str) -> Option<Reader> {
+    Some(match event {
+        "pull_request" => |payload, _| pull_request(payload),
+        "issue_comment" => comment,
+        "push" => |payload, _| push(payload),
+        "merge_group" => |payload, _| merge_group(payload),
+        _ => return None,
+    })
+}
 
 fn pull_request(payload: &Payload) -> Result<Task, Passed> {
     let pull = payload.pull_request.as_ref().ok_or(None)?;

@@ -54,7 +54,7 @@ async fn health(State(app): State<Arc<App>>) -> Response {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let service = &app.service;
-    let page = service.counters.page(service.ledger.waiting(), service.calls_left().await);
+    let page = service.counters.page(service.ledger.waiting(), service.calls_left());
     reply(StatusCode::OK, "text/plain; version=0.0.4", page)
 }
 

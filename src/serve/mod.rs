@@ -27,13 +27,12 @@ mod trouble;
 mod words;
 mod workspace;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 use crate::datadog::{self, Credentials};
@@ -144,7 +143,8 @@ struct Service {
     counters: Counters,
     /// Raised when no new job is to be begun; at its second level nothing is waited for any more.
     stop: Stop,
-    sites: Mutex<HashMap<Repository, Arc<Site>>>,
+    /// One for each of the repositories, in their order. Only who needs it waits until it is open.
+    sites: Vec<OnceCell<Arc<Site>>>,
     lanes: queue::Lanes,
 }
 
@@ -165,12 +165,13 @@ impl Running {
     pub async fn start(listener: TcpListener, settings: Settings) -> Result<Self, ServeError> {
         let address = listener.local_addr()?;
         let ledger = Ledger::open_patiently(&settings.state.join("serve")).await?;
+        let sites = settings.repositories.iter().map(|_| OnceCell::new()).collect();
         let service = Arc::new(Service {
             settings,
             ledger,
             counters: Counters::default(),
             stop: Stop::default(),
-            sites: Mutex::default(),
+            sites,
             lanes: queue::Lanes::default(),
         });
         for (id, job) in service.ledger.unfinished()? {
@@ -208,18 +209,15 @@ impl Running {
 }
 
 impl Service {
-    /// The repository's site; it is opened when it is first needed.
+    /// The repository's site; it is opened when it is first needed, and tried again by the next one if that fails.
     async fn site(&self, repository: &Repository) -> Result<Arc<Site>, Trouble> {
-        let mut sites = self.sites.lock().await;
-        if let Some(site) = sites.get(repository) {
-            return Ok(Arc::clone(site));
-        }
-        let watched = self
-            .watched(repository)
+        let name = repository.to_string();
+        let mut served = self.settings.repositories.iter().zip(&self.sites);
+        let (watched, site) = served
+            .find(|(watched, _)| watched.repository.is(&name))
             .ok_or_else(|| Trouble::Failed(format!("{repository} is not served any more")))?;
-        let site = Arc::new(Site::open(watched, &self.settings).await?);
-        sites.insert(repository.clone(), Arc::clone(&site));
-        Ok(site)
+        let open = async || Site::open(watched, &self.settings).await.map(Arc::new);
+        site.get_or_try_init(open).await.map(Arc::clone)
     }
 
     /// The repository as it is set up.
@@ -229,8 +227,8 @@ impl Service {
     }
 
     /// How many calls GitHub still takes, of the client that has the fewest.
-    async fn calls_left(&self) -> Option<u64> {
-        self.sites.lock().await.values().filter_map(|site| site.client.calls_left()).min()
+    fn calls_left(&self) -> Option<u64> {
+        self.sites.iter().filter_map(|site| site.get()?.client.calls_left()).min()
     }
 
     fn log_job(&self, level: log::Level, event: &str, job: &job::Job, id: u64, detail: &str) {

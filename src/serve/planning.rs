@@ -398,7 +398,6 @@ pub async fn check_finding(
     let output = CheckOutput {
         title: finding.title.clone(),
         summary: finding.body.clone(),
-        text: None,
         annotations: finding.annotations(&context.site.directory),
     };
     check(context, commit, finding.conclusion, output).await
@@ -415,9 +414,8 @@ async fn check(
         name: format!("bellwether/{}", context.environment),
         head_sha: commit.clone(),
         key: format!("run-{}", context.id),
-        conclusion: Some(conclusion),
+        conclusion,
         output,
-        details_url: None,
     };
     context.site.client.create_check_run(&run).await?;
     Ok(())
@@ -441,7 +439,6 @@ pub async fn told(context: &Context<'_>, ended: &Ended, text: Option<String>) ->
     let output = CheckOutput {
         title: ended.title.clone(),
         summary: text.unwrap_or_else(elsewhere),
-        text: None,
         annotations: Vec::new(),
     };
     check(context, &ended.head, conclusion, output).await

@@ -80,7 +80,10 @@ async fn work_off(service: Arc<Service>, mut jobs: UnboundedReceiver<Entry>) {
                 }
             });
         });
-        if let Err(error) = job.await {
+        // One that was cancelled is taken up by the next start.
+        if let Err(error) = job.await
+            && error.is_panic()
+        {
             service.counters.add(JOBS, "failed");
             let fields = [("job", &*id.to_string()), ("detail", &*error.to_string())];
             service.settings.log.line(Level::Error, "job failed", &fields);

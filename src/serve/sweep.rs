@@ -71,20 +71,30 @@ pub async fn run(service: Arc<Service>) {
     }
 }
 
-/// Asks for what was missed and is not settled yet.
+/// Asks for what was missed and is not settled yet. The error is the first one.
 async fn sweep(service: &Service, app: &App, past: &mut Past) -> Result<(), Trouble> {
     let now = (service.settings.now)();
     let deliveries = read(service, app, past.settled_before.max(moved(now, -REACH))).await?;
     let Some(newest) = deliveries.iter().map(|delivery| delivery.delivered_at).max() else { return Ok(()) };
     // GitHub's clock may be behind ours: what is newer than all that it told of was not looked at.
     let until = moved(now, -UNDER_WAY).min(moved(newest, SignedDuration::from_secs(1)));
-    let mut settled_before = until;
+    let (mut settled_before, mut failed) = (until, Ok(()));
     for missed in missed(&deliveries) {
         let guid = &missed.last.guid;
         if past.given_up.contains(guid) || service.ledger.knows(guid)? {
             continue;
         }
-        if missed.last.delivered_at >= until || ask(service, app, &missed).await? {
+        let is_open = missed.last.delivered_at >= until
+            || match ask(service, app, &missed).await {
+                Err(error) if is_about_all(&error) => return failed.and(Err(error.into())),
+                // The next sweep asks again. Until then it does not keep the newer ones from being asked for.
+                Err(error) => {
+                    failed = failed.and(Err(error.into()));
+                    true
+                }
+                Ok(will_be) => will_be,
+            };
+        if is_open {
             // Only with all of its attempts in sight they can be counted.
             settled_before = settled_before.min(missed.first_at);
         } else {
@@ -93,7 +103,18 @@ async fn sweep(service: &Service, app: &App, past: &mut Past) -> Result<(), Trou
     }
     past.settled_before = settled_before;
     past.given_up.retain(|guid| deliveries.iter().any(|delivery| delivery.guid == *guid));
-    Ok(())
+    failed
+}
+
+/// Whether the next delivery would fare no better.
+fn is_about_all(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::RevokedToken { .. }
+            | Error::Stopped { .. }
+            | Error::RateLimited { .. }
+            | Error::Unavailable { sent: false, .. }
+    )
 }
 
 /// The deliveries `since` then, the newest first.

@@ -144,14 +144,12 @@ fn check_run(head: &str, annotations: usize) -> CheckRun {
         name: "bellwether/prod".to_owned(),
         head_sha: sha(head),
         key: "plan 7f3a".to_owned(),
-        conclusion: Some(Conclusion::ActionRequired),
+        conclusion: Conclusion::ActionRequired,
         output: CheckOutput {
             title: "1 create".to_owned(),
             summary: "ä".repeat(70_000),
-            text: Some("x".repeat(65_536)),
             annotations: (0..annotations).map(annotation).collect(),
         },
-        details_url: None,
     }
 }
 

@@ -31,27 +31,17 @@ pub(super) struct Data {
 pub struct Pull<'a> {
     /// The head commit.
     pub head: &'a str,
-    pub head_ref: &'a str,
     /// The commit that it is compared with; otherwise that of the branch `base_ref`.
     pub base: Option<&'a str>,
     pub base_ref: &'a str,
     pub author: &'a str,
     /// The repository of the head; otherwise the same one.
     pub fork: Option<&'a str>,
-    pub draft: bool,
 }
 
 impl Default for Pull<'_> {
     fn default() -> Self {
-        Self {
-            head: "",
-            head_ref: "change",
-            base: None,
-            base_ref: "main",
-            author: "jane",
-            fork: None,
-            draft: false,
-        }
+        Self { head: "", base: None, base_ref: "main", author: "jane", fork: None }
     }
 }
 
@@ -144,10 +134,10 @@ impl Repository {
             let head_repository = pull.fork.unwrap_or(name);
             let repository = |full_name: &str| json!({"full_name": full_name, "fork": full_name != name});
             let value = json!({
-                "number": number, "state": "open", "merged": false, "draft": pull.draft, "mergeable": true,
+                "number": number, "state": "open", "merged": false, "draft": false, "mergeable": true,
                 "merged_at": null, "merge_commit_sha": null, "user": user(pull.author),
                 "title": "a change", "html_url": format!("https://github.com/{name}/pull/{number}"),
-                "head": {"sha": pull.head, "ref": pull.head_ref, "repo": repository(head_repository)},
+                "head": {"sha": pull.head, "ref": "change", "repo": repository(head_repository)},
                 "base": {"sha": base, "ref": pull.base_ref, "repo": repository(name)},
             });
             data.pulls.insert(number, value);

@@ -1,6 +1,7 @@
 //! The whole life of a pull request.
 
-use super::support::{CART, World, comment_payload, seen};
+use super::support::{CART, EXAMPLE, World, comment_payload, pull_payload, seen, until};
+use crate::double::Fault;
 
 /// The schema, with another limit.
 fn cart(limit: u32) -> String {
@@ -83,4 +84,23 @@ fn a_ledger_that_was_lost_costs_a_second_look_and_nothing_else() {
     world.say("jane", number, "esm prod register");
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
     assert_eq!(world.answers(number).len(), 3, "the plan, edited in place, and two answers");
+}
+
+#[test]
+fn a_repository_that_cannot_be_opened_does_not_keep_others_waiting() {
+    let mut world = World::new();
+    world.github.fault(Fault::hung("GET", EXAMPLE));
+    let mut other = pull_payload("opened", 1, false);
+    other["repository"]["full_name"] = EXAMPLE.into();
+    assert_eq!(world.deliver_as("guid-other", "pull_request", &other).0, 202);
+    until("a call that hangs", || world.github.calls().iter().any(|call| call.contains(EXAMPLE)));
+
+    assert!(world.get("/metrics").contains("bellwether_serve_queue 1\n"));
+    let number = world.pull(&[("schemas/cart.avdl", &cart(200))]);
+    let opened = pull_payload("opened", number, false);
+    assert_eq!(world.deliver_as("guid-1", "pull_request", &opened).0, 202);
+    until("a plan", || world.answers(number).len() == 1);
+    // It still hangs, since it was not tried again.
+    assert!(!world.log().contains("tried again later"), "{}", world.log());
+    world.kill();
 }

@@ -149,10 +149,11 @@ fn an_outage_of_github_ends_a_sweep_and_not_the_service() {
     world.github.fault(Fault::status("GET", "/app/hook/deliveries", 502).times(4));
     world.start();
     assert_eq!((asked(&world).len(), times(&world, "sweep failed")), (0, 1), "{}", world.log());
-    // It goes away in the middle; and it will not have one of them again.
-    world.github.fault(Fault::status("POST", "/2/attempts", 502));
+    // It goes away in the middle; what was behind that is asked for by the next sweep.
+    world.github.fault(Fault::status("POST", "/2/attempts", 401));
     world.sweep();
     assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2], 2), "{}", world.log());
+    // It will not have one of them again.
     world.github.fault(Fault::status("POST", "/2/attempts", 422));
     world.sweep();
     assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2, 2, 3], 2));
@@ -162,6 +163,41 @@ fn an_outage_of_github_ends_a_sweep_and_not_the_service() {
     let metrics = world.get("/metrics");
     assert!(metrics.contains("redeliveries_total{result=\"accepted\"} 2\n"), "{metrics}");
     assert!(metrics.contains("redeliveries_total{result=\"refused\"} 1\n"), "{metrics}");
+}
+
+#[test]
+fn a_delivery_that_github_cannot_send_does_not_keep_newer_ones_from_being_asked_for() {
+    let mut world = World::as_app();
+    world.stop();
+    world.github.deliveries(vec![idle(3, "guid-3"), idle(2, "guid-2"), idle(1, "guid-1")]);
+    world.github.fault(Fault::status("POST", "/1/attempts", 502).times(2));
+    world.github.fault(Fault::status("POST", "/2/attempts", 403));
+    world.start();
+    assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2, 3], 1), "{}", world.log());
+    assert!(world.log().contains("/1/attempts`: 502"), "the first error is told: {}", world.log());
+    world.sweep();
+    assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 2, 3, 1, 2], 2), "{}", world.log());
+    world.sweep();
+    assert_eq!(
+        (asked(&world), times(&world, "sweep failed")),
+        (vec![1, 2, 3, 1, 2, 1], 2),
+        "{}",
+        world.log()
+    );
+    world.sweep();
+    assert_eq!(asked(&world).len(), 6, "all are settled");
+}
+
+#[test]
+fn a_limit_that_is_reached_ends_a_sweep() {
+    let mut world = World::as_app();
+    world.stop();
+    world.github.deliveries(vec![idle(2, "guid-2"), idle(1, "guid-1")]);
+    world.github.fault(Fault::status("POST", "/1/attempts", 403).header("retry-after", "3600"));
+    world.start();
+    assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1], 1), "{}", world.log());
+    world.sweep();
+    assert_eq!((asked(&world), times(&world, "sweep failed")), (vec![1, 1, 2], 1), "{}", world.log());
 }
 
 #[test]
