@@ -127,10 +127,6 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
     if let (Task::Closed { .. }, Some(pull)) = (&job.task, &pull) {
         let live = service.ledger.registered(&job.repository, pull.number)?;
         let warns = !live.is_empty() && !pull.open && !pull.merged;
-        // From now on the next apply may take it back.
-        for (environment, _) in live.iter().filter(|_| warns) {
-            service.ledger.settle(&job.repository, pull.number, environment)?;
-        }
         let comment = warns.then(|| speech::closed(&live));
         return Ok(Outcome::Answer(Answer { comment, ..Answer::default() }));
     }

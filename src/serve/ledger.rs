@@ -301,7 +301,7 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Forgets that something of a pull request is live: it was merged or closed.
+    /// Forgets that something of a pull request is live: it was merged.
     ///
     /// # Errors
     ///

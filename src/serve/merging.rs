@@ -56,10 +56,10 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
         Some((_, Some(plan))) => Mandate::Shown(plan),
         Some((_, None)) | None => Mandate::Nothing(Missing::Plan),
     };
-    let result = apply_left(context, &mandate, &head, &built).await;
+    let left = apply_left(context, &mandate, &head, &built).await?;
     // The default branch knows of it now, whatever came of that.
     ledger.settle(repository, context.number, context.environment)?;
-    match result? {
+    match left {
         // Where nothing was ever said, and nothing left out, nothing is to be said now.
         Left::Nothing(None) if shown.is_none() => Ok(Answer::default()),
         Left::Nothing(about) => {
@@ -69,9 +69,9 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
         Left::Applied(answer) => Ok(answer),
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
-            planning::show(context, &pull, &Asked::default(), false).await?;
+            let has_plan = planning::show(context, &pull, &Asked::default(), false).await?;
             let missing = speech::for_readers(missing, site.is_public());
-            let text = speech::merge_refused(context.job, service.settings.word(), &missing);
+            let text = speech::merge_refused(context.job, service.settings.word(), &missing, has_plan);
             Ok(Answer { comment: Some(text), ..Answer::default() })
         }
     }

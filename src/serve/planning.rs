@@ -302,6 +302,7 @@ async fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Tr
         // It may have been merged or closed while nobody told us.
         match context.site.client.pull_request(number).await {
             Ok(pull) if pull.open => theirs.extend(live.addresses),
+            Ok(pull) if !pull.merged => {}
             Ok(_) | Err(github::Error::NotFound { .. }) => {
                 ledger.settle(repository, number, context.environment)?;
             }

@@ -28,6 +28,11 @@ pub fn passing(trouble: &Trouble, is_over: bool) -> String {
     format!("{trouble}{again}")
 }
 
+/// The first words of an answer.
+fn heading(job: &Job, what: &str) -> String {
+    format!("**{}.**", if job.begun { "Not finished" } else { what })
+}
+
 /// What a job that ends without a result has written.
 fn written(job: &Job) -> String {
     let environment = job.environment.as_deref();
@@ -46,14 +51,19 @@ pub fn refused(job: &Job, command: &Command, missing: &[Missing]) -> String {
     let register = |extra: &str| {
         code(&format!("{}{extra}", command.written(job.environment.as_deref(), Verb::Register)))
     };
-    format!("**Not registered.** {}\n\n{}", written(job), list(missing, &register))
+    format!("{} {}\n\n{}", heading(job, "Not registered"), written(job), list(missing, &register))
 }
 
-/// Why what was merged is not applied.
-pub fn merge_refused(job: &Job, word: &str, missing: &[Missing]) -> String {
+/// Why what was merged is not applied; whether there is a plan of now, above.
+pub fn merge_refused(job: &Job, word: &str, missing: &[Missing], has_plan: bool) -> String {
     let register = |extra: &str| register(job, word, extra);
+    let next = match has_plan {
+        true => "The plan above is the one of now. To apply it",
+        false => "There is no plan now, for the reason above. When that is mended",
+    };
     format!(
-        "**Not applied.** The merge is in. {}\n\n{}\n\nThe plan above is the one of now. To apply it: {}",
+        "{} The merge is in. {}\n\n{}\n\n{next}: {}",
+        heading(job, "Not applied"),
         written(job),
         list(missing, &register),
         register("")
@@ -83,10 +93,7 @@ fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
     match missing {
         Missing::Permission(who) => format!("{} may not write to this repository.", code(who)),
         Missing::Late { asked } => {
-            format!(
-                "It was asked for at {}, more than an hour ago, while the service was away. Ask again.",
-                code(asked)
-            )
+            format!("It was asked for at {}, more than an hour before its turn came. Ask again.", code(asked))
         }
         Missing::Closed => "The pull request was closed without being merged.".to_owned(),
         Missing::Fork => {
@@ -201,13 +208,19 @@ fn changed(changes: &[(Action, Address)]) -> String {
 
 /// What cannot be done, and why.
 pub fn failed(job: &Job, trouble: &Trouble) -> String {
-    format!("**Failed.** {}\n\n- {}\n\nAsk again when that is mended.", written(job), told(trouble))
+    format!(
+        "{} {}\n\n- {}\n\nAsk again when that is mended.",
+        heading(job, "Failed"),
+        written(job),
+        told(trouble)
+    )
 }
 
 /// What was merged and cannot be applied, and why.
 pub fn not_applied(job: &Job, trouble: &Trouble, word: &str) -> String {
     format!(
-        "**Not applied.** The merge is in. {}\n\n- {}\n\nWhen that is mended: {}",
+        "{} The merge is in. {}\n\n- {}\n\nWhen that is mended: {}",
+        heading(job, "Not applied"),
         written(job),
         told(trouble),
         register(job, word, "")
