@@ -26,7 +26,7 @@ pub struct Job {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// A pull request is new, or has new commits.
+    /// A pull request is new, has new commits, or is for another branch now.
     Look {
         /// The pull request.
         number: u64,

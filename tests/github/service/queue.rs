@@ -1,6 +1,8 @@
 //! The check `bellwether/ENV` where a branch requires it: each pull request has one, and each merge group.
 
-use super::support::{CART, World, group_payload, push_payload, seen};
+use serde_json::json;
+
+use super::support::{CART, World, group_payload, pull_payload, push_payload, seen};
 use crate::double::{Fault, Pull, archive_of};
 
 const STAGING: &str = "[environments.staging]\napi_url = \"http://127.0.0.1:9\"\ntag = \"esm-staging\"\n";
@@ -17,6 +19,11 @@ fn open(world: &World, files: &[(&str, &str)]) -> (u64, String) {
     world.repository.changes(number, &paths);
     world.pull_event("opened", number, false);
     (number, head)
+}
+
+/// How the checks of a commit ended, in the order in which they were written.
+fn conclusions(world: &World, commit: &str) -> Vec<String> {
+    world.repository.check_runs(commit).into_iter().filter_map(|run| run.conclusion).collect()
 }
 
 /// What is said of a merge group with these files.
@@ -36,6 +43,23 @@ fn a_pull_request_that_touches_nothing_has_its_checks_and_no_comment() {
     let archives = calls.iter().filter(|call| call.contains("/tarball/")).count();
     assert_eq!(archives, 1, "only the default branch's files are read: {calls:?}");
     seen!("untouched", world.seen(0, &head));
+}
+
+#[test]
+fn a_pull_request_that_is_turned_to_the_default_branch_has_its_check_from_then_on() {
+    let world = World::new();
+    world.repository.branch("parent", &world.repository.head("main"));
+    let head = world.commit(&[("schemas/cart.avdl", &cart("200"))]);
+    let number = world.repository.open(&Pull { head: &head, base_ref: "parent", ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    world.pull_event("opened", number, false);
+    assert_eq!(world.seen(number, &head), "");
+    // As GitHub does it when the branch is deleted.
+    world.repository.retarget(number, "main");
+    let mut edited = pull_payload("edited", number, false);
+    edited["changes"] = json!({"base": {"ref": {"from": "parent"}, "sha": {"from": "a".repeat(40)}}});
+    world.deliver("pull_request", &edited);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
 }
 
 #[test]
