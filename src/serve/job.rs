@@ -94,8 +94,8 @@ pub struct Answer {
 /// How an apply ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// The commit that was applied.
-    pub head: CommitSha,
+    /// The commit whose check tells it; none where only a part was asked for, which says nothing of the rest.
+    pub head: Option<CommitSha>,
     /// `Applied 5 of 5`.
     pub title: String,
     /// Whether everything is as it should be.
@@ -134,7 +134,7 @@ impl Job {
 impl Answer {
     /// What was pushed is not applied, and why.
     pub fn of_push(head: &CommitSha, text: String) -> Self {
-        let ended = Ended { head: head.clone(), title: "Not applied".to_owned(), is_well: false };
+        let ended = Ended { head: Some(head.clone()), title: "Not applied".to_owned(), is_well: false };
         Self { comment: Some(text), receipt: None, ended: Some(ended) }
     }
 

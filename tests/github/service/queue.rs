@@ -63,6 +63,39 @@ fn a_pull_request_that_is_turned_to_the_default_branch_has_its_check_from_then_o
 }
 
 #[test]
+fn a_plan_of_a_part_says_nothing_in_the_check() {
+    let world = World::new();
+    let record = |n: u32| {
+        format!("  @traffic_threshold_monitor({{\"below\": 5}})\n  record Event{n} {{ string id; }}\n")
+    };
+    let many = format!(
+        "@namespace(\"com.example\")\nprotocol Many {{\n{}}}\n",
+        (0..5).map(record).collect::<String>()
+    );
+    let pushed = world.commit(&[("schemas/many.avdl", &many)]);
+    world.repository.branch("main", &pushed);
+    world.deliver("push", &push_payload("refs/heads/main", &pushed));
+    let before = world.writes().len();
+    assert_eq!(before, 6, "{}", world.log());
+    let (number, head) = open(&world, &[("schemas/many.avdl", "protocol Many {}")]);
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    world.say("jane", number, "esm prod plan --only com.example.Event1/*");
+    let plan = world.answers(number).remove(0);
+    assert!(plan.contains("esm prod register --only com.example.Event1/*"), "{plan}");
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register --only com.example.Event1/*");
+    assert_eq!(world.writes()[before..], ["DELETE /api/v1/monitor"], "{}", world.log());
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    assert!(world.answers(number)[0].contains("**Applied 1 of 1.**"), "the comment says it");
+    // The whole is what the check is about.
+    world.say("jane", number, "esm prod plan --allow-deletes 4");
+    world.say("jane", number, "esm prod register --allow-deletes 4");
+    assert_eq!(world.writes().len(), before + 5, "{}", world.log());
+    assert_eq!(conclusions(&world, &head), ["action_required", "success", "success"]);
+}
+
+#[test]
 fn where_there_is_no_project_there_is_no_check() {
     let world = World::new();
     let base = world.repository.commit(&[("README.md", "hello")]);
