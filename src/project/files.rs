@@ -177,6 +177,12 @@ fn fixed_part(pattern: &str) -> &str {
     pattern[..wild].rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
+/// Whether `path` is the directory that `pattern` starts from, or one above it: a link there would hide what matches.
+pub(super) fn leads_to(path: &str, pattern: &str) -> bool {
+    let rest = fixed_part(pattern).strip_prefix(path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn globs(patterns: &[String]) -> Result<GlobSet, TreeError> {
     let refuse = |pattern: &str, reason: String| TreeError::Pattern { pattern: pattern.to_owned(), reason };
     let mut set = GlobSetBuilder::new();
@@ -213,6 +219,15 @@ mod tests {
         assert_eq!(found, ["schemas/a.avdl", "schemas/x/y/b.avdl"]);
         assert!(tree.matching(&["../**/*.avdl".to_owned()]).is_err());
         assert!(tree.matching(&["schemas/[".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_directory_leads_to_what_matches_below_it() {
+        let leads = |path: &str| leads_to(path, "a/b/*.avdl");
+        assert!(leads("a") && leads("a/b"));
+        assert!(!leads("a/b/c") && !leads("a/bc") && !leads("b") && !leads("aa"));
+        assert!(!leads_to("a", "*.avdl") && !leads_to("a", "a*/b.avdl"));
+        assert!(leads_to("a", "a/b.toml"));
     }
 
     #[cfg(unix)]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::support::{CART, World, group_payload, pull_payload, push_payload, seen};
-use crate::double::{Fault, Pull, archive_of};
+use crate::double::{Fault, Pull, archive_of, archive_with_links};
 
 const STAGING: &str = "[environments.staging]\napi_url = \"http://127.0.0.1:9\"\ntag = \"esm-staging\"\n";
 
@@ -93,6 +93,29 @@ fn a_plan_of_a_part_says_nothing_in_the_check() {
     world.say("jane", number, "esm prod register --allow-deletes 4");
     assert_eq!(world.writes().len(), before + 5, "{}", world.log());
     assert_eq!(conclusions(&world, &head), ["action_required", "success", "success"]);
+}
+
+#[test]
+fn a_link_on_the_way_to_the_schemas_is_no_pull_request_that_touches_nothing() {
+    for (patterns, link) in [
+        ("schemas = [\"schemas/*.avdl\", \"more/events/*.avdl\"]\n", "more"),
+        ("schemas = [\"schemas/*.avdl\", \"more/events/*.avdl\"]\n", "more/events"),
+        ("catalog = [\"kinds/ours.toml\"]\n", "kinds"),
+    ] {
+        let world = World::new();
+        let config = format!("{patterns}{}", world.config());
+        let files = [("bellwether.toml", config.as_str()), ("schemas/cart.avdl", CART)];
+        world.repository.branch("main", &world.repository.commit(&files));
+        let head = world.repository.commit(&files);
+        let plain = files.map(|(path, text)| (path, text.as_bytes()));
+        world.repository.archive(&head, archive_with_links("octo-schemas", &head, plain, &[link]));
+        let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+        world.repository.changes(number, &[link]);
+        world.pull_event("opened", number, false);
+        let seen = world.seen(number, &head);
+        assert!(seen.contains(&format!("{link} is a link or another special file")), "{seen}");
+        assert_eq!(conclusions(&world, &head), ["failure"]);
+    }
 }
 
 #[test]
