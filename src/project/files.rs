@@ -47,6 +47,16 @@ pub enum TreeError {
         /// Its size in bytes.
         size: u64,
     },
+    /// It lies deeper than any schema.
+    #[error(
+        "{path} lies {directories} directories deep, which is too deep for a schema; move it up, or narrow the pattern"
+    )]
+    TooDeep {
+        /// The file.
+        path: String,
+        /// How many directories it lies in.
+        directories: usize,
+    },
     /// It is a link, a pipe or the like.
     #[error("{0} is a link or another special file; put the file itself there, or narrow the pattern")]
     NotAFile(String),
@@ -331,5 +341,14 @@ mod tests {
     fn a_file_in_memory_has_the_same_limit() {
         let files = Files::from_iter([("a.avsc".to_owned(), vec![0; MAX_FILE as usize + 1])]);
         assert!(matches!(Tree::Held(files).bytes("a.avsc"), Err(TreeError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_too_deep_is_found_and_cannot_be_read() {
+        let mut files = Files::default();
+        files.add_too_deep("a/b/c.avdl", 2);
+        let tree = Tree::Held(files);
+        assert_eq!(tree.matching(&["a/**/*.avdl".to_owned()]).unwrap(), ["a/b/c.avdl"]);
+        assert!(matches!(tree.bytes("a/b/c.avdl"), Err(TreeError::TooDeep { directories: 2, .. })));
     }
 }

@@ -217,6 +217,7 @@ fn read(files: Files) -> Result<Project, Failure> {
             File::Plain(bytes) => listing.add(path, bytes),
             File::Special => listing.add_special(path),
             File::TooLarge(size) => listing.add_too_large(path, size),
+            File::TooDeep(directories) => listing.add_too_deep(path, directories),
         }
     }
     Project::read(listing).map_err(|error| Failure::Message(error.to_string()))
