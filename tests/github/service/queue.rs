@@ -119,6 +119,36 @@ fn a_link_on_the_way_to_the_schemas_is_no_pull_request_that_touches_nothing() {
 }
 
 #[test]
+fn changed_files_that_github_cannot_list_are_all_files() {
+    let world = World::new();
+    world.github.fault(Fault::status("GET", "/files", 422).times(9));
+    let (_, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+    let (_, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
+    assert_eq!(conclusions(&world, &head), ["failure"], "{}", world.log());
+}
+
+#[test]
+fn remarks_that_github_does_not_take_do_not_keep_the_check_away() {
+    let world = World::new();
+    world.github.fault(Fault::status("POST", "/check-runs", 422));
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+    let output = &world.repository.check_runs(&head)[0].output;
+    assert_eq!(output["annotations"], json!([]));
+    let summary = output["summary"].as_str().unwrap();
+    assert!(
+        summary.contains("1 create") && summary.ends_with("GitHub did not take the remarks at lines."),
+        "{summary}"
+    );
+    assert_eq!(world.answers(number).len(), 1);
+    // What else it does not take is no matter of remarks.
+    world.github.fault(Fault::status("POST", "/check-runs", 422));
+    let (_, head) = open(&world, &[("README.md", "hello")]);
+    assert_eq!(conclusions(&world, &head), [""; 0]);
+}
+
+#[test]
 fn where_there_is_no_project_there_is_no_check() {
     let world = World::new();
     let base = world.repository.commit(&[("README.md", "hello")]);
