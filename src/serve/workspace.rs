@@ -45,7 +45,7 @@ impl Workspace {
         let base = client.branch_head(&pull.base_ref).await?;
         let base_files = archive(site, &base).await?;
         let head_files = archive(site, &pull.head_sha).await?;
-        let changed = client.changed_files(pull.number).await?;
+        let changed = changed_files(site, pull).await?;
         let changed = local(&changed, &site.directory);
         let common = client.merge_base(&base, &pull.head_sha).await?;
         if common != base {
@@ -106,6 +106,19 @@ impl Workspace {
     pub fn has_project(&self) -> bool {
         self.files.contains_key(CONFIG_FILE)
     }
+}
+
+/// The files that a pull request changes, with exactly this head and for exactly this branch.
+pub async fn changed_files(site: &Site, pull: &PullRequest) -> Result<ChangedFiles, Trouble> {
+    let changed = site.client.changed_files(pull.number).await?;
+    let now = site.client.pull_request(pull.number).await?;
+    if now.head_sha != pull.head_sha || now.base_ref != pull.base_ref {
+        return Err(Trouble::Later(format!(
+            "#{} was pushed to or turned while it was looked at",
+            pull.number
+        )));
+    }
+    Ok(changed)
 }
 
 /// The files of a commit, below the project's directory and named from there.

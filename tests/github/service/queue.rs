@@ -149,6 +149,26 @@ fn remarks_that_github_does_not_take_do_not_keep_the_check_away() {
 }
 
 #[test]
+fn a_push_while_the_changed_files_are_listed_is_waited_for() {
+    let world = World::new();
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    let moved = world.commit(&[("README.md", "hello")]);
+    // The list is that of the new head.
+    world.repository.changes(number, &["README.md"]);
+    world.repository.push_when("/files", number, &moved);
+    world.pull_event("opened", number, false);
+    assert_eq!(conclusions(&world, &moved), ["neutral"], "{}", world.log());
+    assert_eq!(conclusions(&world, &head), [""; 0], "nobody knows what that one touched");
+    // The same of a plan.
+    world.repository.push(number, &head);
+    world.repository.push_when("/files", number, &moved);
+    world.say("jane", number, "esm prod plan");
+    assert_eq!(conclusions(&world, &head), [""; 0], "{}", world.log());
+    assert_eq!(conclusions(&world, &moved).len(), 2);
+}
+
+#[test]
 fn where_there_is_no_project_there_is_no_check() {
     let world = World::new();
     let base = world.repository.commit(&[("README.md", "hello")]);
