@@ -130,8 +130,9 @@ fn a_file_that_is_too_large_and_a_link_are_errors_where_a_schema_should_be() {
         assert!(seen.contains(&format!("{link} is a link or another special file")), "{seen}");
     }
     let deep = format!("schemas/{}cart.avdl", "d/".repeat(39));
-    let (seen, _world) =
-        said_of_archive(|head| archive_of("octo-schemas", head, [(deep.as_str(), CART.as_bytes())]));
+    let world = World::new();
+    let (number, head) = open(&world, &[(&deep, CART)], "main");
+    let seen = world.seen(number, &head);
     assert!(seen.contains("cart.avdl lies 40 directories deep"), "{seen}");
 }
 
