@@ -16,6 +16,8 @@ const LONGEST: usize = 65_535;
 const TITLE: usize = 255;
 /// The longest message of an annotation, in characters: GitHub counts bytes, and takes 65,536.
 const MESSAGE: usize = 16_000;
+/// The end of the summary of a check run that GitHub took without its annotations only.
+const WITHOUT_ANNOTATIONS: &str = "\n\nGitHub did not take the remarks at lines.";
 
 /// How far a check is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +169,15 @@ impl CheckRun {
             "output": shown,
         })
     }
+
+    /// The same without annotations, which the summary says.
+    fn without_annotations(&self) -> Self {
+        let mut run = self.clone();
+        run.output.annotations.clear();
+        run.output.summary = shortened(&run.output.summary, LONGEST - WITHOUT_ANNOTATIONS.len());
+        run.output.summary.push_str(WITHOUT_ANNOTATIONS);
+        run
+    }
 }
 
 impl Client {
@@ -200,12 +211,22 @@ impl Client {
         Ok(runs.into_iter().map(run).chain(statuses.into_iter().map(status)).collect())
     }
 
-    /// Creates a check run, with all its annotations, and gives its number.
+    /// Creates a check run, with all its annotations, and gives its number. Where GitHub rejects it so, it is created without
+    /// them: somebody may wait for its conclusion.
     ///
     /// # Errors
     ///
     /// When GitHub does not take it. Annotations beyond the first 50 may be missing then.
     pub async fn create_check_run(&self, run: &CheckRun) -> Result<u64, Error> {
+        match self.create_annotated(run).await {
+            Err(Error::Rejected { .. }) if !run.output.annotations.is_empty() => {
+                self.create_annotated(&run.without_annotations()).await
+            }
+            result => result,
+        }
+    }
+
+    async fn create_annotated(&self, run: &CheckRun) -> Result<u64, Error> {
         #[derive(Deserialize)]
         struct Created {
             id: u64,

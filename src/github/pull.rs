@@ -76,7 +76,7 @@ pub struct ChangedFile {
 pub struct ChangedFiles {
     /// The files, in GitHub's order.
     pub files: Vec<ChangedFile>,
-    /// Whether these are all; GitHub lists 3,000 at most.
+    /// Whether these are all; GitHub lists 3,000 at most, and of some pull requests none.
     pub complete: bool,
 }
 
@@ -158,8 +158,12 @@ impl Client {
     ///
     /// When they cannot be read.
     pub async fn changed_files(&self, number: u64) -> Result<ChangedFiles, Error> {
-        let files: Vec<ChangedFile> = self.all(&self.path(&format!("pulls/{number}/files"))).await?;
-        Ok(ChangedFiles { complete: files.len() < MOST_FILES, files })
+        match self.all::<ChangedFile>(&self.path(&format!("pulls/{number}/files"))).await {
+            Ok(files) => Ok(ChangedFiles { complete: files.len() < MOST_FILES, files }),
+            // It makes no list of them, now or later.
+            Err(Error::Rejected { .. }) => Ok(ChangedFiles { files: Vec::new(), complete: false }),
+            Err(error) => Err(error),
+        }
     }
 
     /// What somebody may do in the repository.

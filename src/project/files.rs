@@ -47,6 +47,16 @@ pub enum TreeError {
         /// Its size in bytes.
         size: u64,
     },
+    /// It lies deeper than any schema.
+    #[error(
+        "{path} lies {directories} directories deep, which is too deep for a schema; move it up, or narrow the pattern"
+    )]
+    TooDeep {
+        /// The file.
+        path: String,
+        /// How many directories it lies in.
+        directories: usize,
+    },
     /// It is a link, a pipe or the like.
     #[error("{0} is a link or another special file; put the file itself there, or narrow the pattern")]
     NotAFile(String),
@@ -177,6 +187,12 @@ fn fixed_part(pattern: &str) -> &str {
     pattern[..wild].rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
+/// Whether `path` is the directory that `pattern` starts from, or one above it: a link there would hide what matches.
+pub(super) fn leads_to(path: &str, pattern: &str) -> bool {
+    let rest = fixed_part(pattern).strip_prefix(path);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 fn globs(patterns: &[String]) -> Result<GlobSet, TreeError> {
     let refuse = |pattern: &str, reason: String| TreeError::Pattern { pattern: pattern.to_owned(), reason };
     let mut set = GlobSetBuilder::new();
@@ -213,6 +229,15 @@ mod tests {
         assert_eq!(found, ["schemas/a.avdl", "schemas/x/y/b.avdl"]);
         assert!(tree.matching(&["../**/*.avdl".to_owned()]).is_err());
         assert!(tree.matching(&["schemas/[".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_directory_leads_to_what_matches_below_it() {
+        let leads = |path: &str| leads_to(path, "a/b/*.avdl");
+        assert!(leads("a") && leads("a/b"));
+        assert!(!leads("a/b/c") && !leads("a/bc") && !leads("b") && !leads("aa"));
+        assert!(!leads_to("a", "*.avdl") && !leads_to("a", "a*/b.avdl"));
+        assert!(leads_to("a", "a/b.toml"));
     }
 
     #[cfg(unix)]
@@ -316,5 +341,14 @@ mod tests {
     fn a_file_in_memory_has_the_same_limit() {
         let files = Files::from_iter([("a.avsc".to_owned(), vec![0; MAX_FILE as usize + 1])]);
         assert!(matches!(Tree::Held(files).bytes("a.avsc"), Err(TreeError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_too_deep_is_found_and_cannot_be_read() {
+        let mut files = Files::default();
+        files.add_too_deep("a/b/c.avdl", 2);
+        let tree = Tree::Held(files);
+        assert_eq!(tree.matching(&["a/**/*.avdl".to_owned()]).unwrap(), ["a/b/c.avdl"]);
+        assert!(matches!(tree.bytes("a/b/c.avdl"), Err(TreeError::TooDeep { directories: 2, .. })));
     }
 }

@@ -20,6 +20,8 @@ enum Entry<T> {
     Special,
     /// A file of so many bytes.
     TooLarge(u64),
+    /// A file so many directories deep.
+    TooDeep(usize),
 }
 
 impl<T> Listing<T> {
@@ -39,12 +41,20 @@ impl<T> Listing<T> {
         self.0.insert(path.into(), Entry::TooLarge(size));
     }
 
+    /// Adds a file that was not read since it lies too many `directories` deep. It is an error where it is looked for.
+    pub fn add_too_deep(&mut self, path: impl Into<String>, directories: usize) {
+        self.0.insert(path.into(), Entry::TooDeep(directories));
+    }
+
     /// What is at `path`.
     pub(super) fn get(&self, path: &str) -> Result<&T, TreeError> {
         match self.0.get(path) {
             Some(Entry::File(file)) => Ok(file),
             Some(Entry::Special) => Err(TreeError::NotAFile(path.to_owned())),
             Some(Entry::TooLarge(size)) => Err(TreeError::TooLarge { path: path.to_owned(), size: *size }),
+            Some(Entry::TooDeep(directories)) => {
+                Err(TreeError::TooDeep { path: path.to_owned(), directories: *directories })
+            }
             None => {
                 self.passable(path)?;
                 Err(TreeError::Missing(path.to_owned()))

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use self::files::Tree;
+use self::files::{Tree, leads_to};
 use crate::catalog::{BUILTIN, Catalog};
 use crate::config::Config;
 use crate::diag::{self, Code, Diagnostic, Sources};
@@ -164,17 +164,18 @@ impl Project {
 }
 
 /// Whether one of these paths belongs to a project of this configuration: a schema, a file that a schema may import, a
-/// catalog file or bellwether.toml itself.
+/// catalog file, what stands where a directory of these should be, or bellwether.toml itself.
 pub fn concerns<'p>(config: &Config, paths: impl Iterator<Item = &'p str>) -> bool {
+    let patterns: Vec<String> = config.schemas.iter().chain(&config.catalog).cloned().collect();
     let mut others = Files::default();
     for path in paths {
-        if path == CONFIG_FILE || ends_in(path, &SCHEMAS) {
+        let is_on_the_way = patterns.iter().any(|pattern| leads_to(path, pattern));
+        if path == CONFIG_FILE || ends_in(path, &SCHEMAS) || is_on_the_way {
             return true;
         }
         others.add(path, Vec::new());
     }
     // A pattern that is none is somebody's mistake, which is to be told.
-    let patterns: Vec<String> = config.schemas.iter().chain(&config.catalog).cloned().collect();
     Tree::Held(others).matching(&patterns).map_or(true, |found| !found.is_empty())
 }
 

@@ -80,11 +80,16 @@ pub async fn apply(
         // The next start plans what is left, and goes on.
         return Err(Trouble::Kept("the service was stopped while it applied".to_owned()));
     }
+    let is_whole = order.asked.only.is_none();
     let told = speech::applied(context.environment, &plan, &applied, order, started.elapsed());
     let receipt = if told.is_well { Receipt::Done } else { Receipt::Refused };
     Ok(Answer {
         comment: Some(told.body),
         receipt: Some(receipt),
-        ended: Some(Ended { head: order.commit.clone(), title: told.title, is_well: told.is_well }),
+        ended: Some(Ended {
+            head: is_whole.then(|| order.commit.clone()),
+            title: told.title,
+            is_well: told.is_well,
+        }),
     })
 }

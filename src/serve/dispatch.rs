@@ -6,7 +6,7 @@ use super::job::{Answer, Comment, Job, Receipt, Task};
 use super::log::Level;
 use super::site::Site;
 use super::trouble::{Failures, Trouble};
-use super::workspace::{archive, read_project, touches};
+use super::workspace::{archive, changed_files, read_project, touches};
 use super::{Service, merge_queue, merging, planning, registering, speech};
 use crate::config::{Config, Target};
 use crate::github::{Permission, PullRequest, Reaction};
@@ -150,7 +150,7 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         if !pull.open {
             return silence("it is closed");
         }
-        let changed = site.client.changed_files(*number).await?;
+        let changed = changed_files(site, pull).await?;
         // What it has registered, an earlier commit asked for: the plan takes it back.
         let is_live = !service.ledger.registered(&job.repository, *number)?.is_empty();
         if !is_live && !touches(site, &project, &changed) {

@@ -30,6 +30,7 @@ struct Payload {
     action: Option<String>,
     repository: Option<RawRepository>,
     pull_request: Option<RawPull>,
+    changes: Option<RawChanges>,
     issue: Option<RawIssue>,
     comment: Option<RawComment>,
     merge_group: Option<RawGroup>,
@@ -50,6 +51,12 @@ struct RawRepository {
 struct RawPull {
     number: u64,
     merged: Option<bool>,
+}
+
+/// What an edit changed.
+#[derive(Deserialize)]
+struct RawChanges {
+    base: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -127,8 +134,11 @@ fn reader(event: &str) -> Option<Reader> {
 
 fn pull_request(payload: &Payload) -> Result<Task, Passed> {
     let pull = payload.pull_request.as_ref().ok_or(None)?;
+    let is_turned = payload.changes.as_ref().is_some_and(|changes| changes.base.is_some());
     match payload.action.as_deref().ok_or(None)? {
         "opened" | "synchronize" | "reopened" | "ready_for_review" => Ok(Task::Look { number: pull.number }),
+        // To another branch, which may be the default one.
+        "edited" if is_turned => Ok(Task::Look { number: pull.number }),
         "closed" if pull.merged == Some(true) => Ok(Task::Merged { number: pull.number }),
         "closed" => Ok(Task::Closed { number: pull.number }),
         _ => Err(Some("action")),

@@ -26,7 +26,7 @@ pub struct Job {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// A pull request is new, or has new commits.
+    /// A pull request is new, has new commits, or is for another branch now.
     Look {
         /// The pull request.
         number: u64,
@@ -97,8 +97,8 @@ pub struct Answer {
 /// How an apply ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// The commit that was applied.
-    pub head: CommitSha,
+    /// The commit whose check tells it; none where only a part was asked for, which says nothing of the rest.
+    pub head: Option<CommitSha>,
     /// `Applied 5 of 5`.
     pub title: String,
     /// Whether everything is as it should be.
@@ -137,13 +137,14 @@ impl Job {
 impl Answer {
     /// What was pushed is not applied, and why.
     pub fn of_push(head: &CommitSha, text: String) -> Self {
-        let ended = Ended { head: head.clone(), title: "Not applied".to_owned(), is_well: false };
+        let ended = Ended { head: Some(head.clone()), title: "Not applied".to_owned(), is_well: false };
         Self { comment: Some(text), receipt: None, ended: Some(ended) }
     }
 
     /// Of what was pushed, nothing is left to be applied.
     pub fn of_finished_push(head: &CommitSha, text: String) -> Self {
-        let ended = Ended { head: head.clone(), title: "Nothing left to apply".to_owned(), is_well: true };
+        let ended =
+            Ended { head: Some(head.clone()), title: "Nothing left to apply".to_owned(), is_well: true };
         Self { comment: Some(text), receipt: None, ended: Some(ended) }
     }
 

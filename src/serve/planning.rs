@@ -76,7 +76,9 @@ pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
 
 /// A pull request touches nothing of the project. What an earlier commit of it planned is not to be seen any more.
 pub async fn untouched(context: &Context<'_>, commit: &CommitSha) -> Result<Answer, Trouble> {
-    publish(context, commit, speech::untouched(context.environment, commit), None, true).await?;
+    let finding = speech::untouched(context.environment, commit);
+    check_finding(context, commit, &finding).await?;
+    publish(context, commit, finding, None, true).await?;
     Ok(Answer::default())
 }
 
@@ -112,13 +114,20 @@ pub fn is_before(one: &str, other: &str) -> bool {
     matches!((one.parse::<Timestamp>(), other.parse::<Timestamp>()), (Ok(one), Ok(other)) if one < other)
 }
 
-/// Makes a plan and shows it: in the comment, in the check, and in the ledger.
+/// Makes a plan and shows it: in the comment, in the ledger, and in the check, which is about the whole: a plan of a part leaves
+/// it as it is.
 pub async fn show(
     context: &Context<'_>,
     pull: &PullRequest,
     asked: &Asked,
     offline: bool,
 ) -> Result<bool, Trouble> {
+    let tell = async |finding: Finding, base: Option<&CommitSha>| {
+        if asked.only.is_none() {
+            check_finding(context, &pull.head_sha, &finding).await?;
+        }
+        publish(context, &pull.head_sha, finding, base, offline).await
+    };
     let made = guarded(make(context, pull, asked, offline)).await;
     let (finding, base) = match made {
         Ok((finding, base)) => (finding, Some(base)),
@@ -139,14 +148,14 @@ pub async fn show(
             };
             if is_told || is_over {
                 let finding = speech::no_plan(context.environment, &speech::passing(&trouble, is_over));
-                publish(context, &pull.head_sha, finding, None, offline).await?;
+                tell(finding, None).await?;
             }
             return if is_over { Ok(false) } else { Err(trouble) };
         }
         Err(other) => return Err(other),
     };
     let is_plan = finding.plan.is_some();
-    publish(context, &pull.head_sha, finding, base.as_ref(), offline).await?;
+    tell(finding, base.as_ref()).await?;
     Ok(is_plan)
 }
 
@@ -350,7 +359,7 @@ fn header(built: &Built, planned: &Planned, target: &str) -> Header {
     Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
 }
 
-/// Writes the comment and the check, and remembers what was shown.
+/// Writes the comment, and remembers what was shown.
 async fn publish(
     context: &Context<'_>,
     commit: &CommitSha,
@@ -368,7 +377,6 @@ async fn publish(
         cut: finding.cut,
         run: context.run(),
     };
-    check_finding(context, commit, &finding).await?;
     let sticky = client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
     let comment = match sticky {
         Sticky::Created(comment) | Sticky::Updated(comment) | Sticky::Unchanged(comment) => comment,
@@ -433,8 +441,9 @@ pub async fn ended(context: &Context<'_>, ended: &Ended) -> Result<(), Trouble> 
     Ok(())
 }
 
-/// Says in the check how an apply ended; without a text, that the text is a comment.
+/// Says in the check, if it is to be said there, how an apply ended; without a text, that the text is a comment.
 pub async fn told(context: &Context<'_>, ended: &Ended, text: Option<String>) -> Result<(), Trouble> {
+    let Some(head) = &ended.head else { return Ok(()) };
     let conclusion = if ended.is_well { Conclusion::Success } else { Conclusion::Failure };
     let elsewhere = || format!("{}; the result is a comment of the pull request.", ended.title);
     let output = CheckOutput {
@@ -442,5 +451,5 @@ pub async fn told(context: &Context<'_>, ended: &Ended, text: Option<String>) ->
         summary: text.unwrap_or_else(elsewhere),
         annotations: Vec::new(),
     };
-    check(context, &ended.head, conclusion, output).await
+    check(context, head, conclusion, output).await
 }

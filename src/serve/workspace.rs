@@ -45,7 +45,7 @@ impl Workspace {
         let base = client.branch_head(&pull.base_ref).await?;
         let base_files = archive(site, &base).await?;
         let head_files = archive(site, &pull.head_sha).await?;
-        let changed = client.changed_files(pull.number).await?;
+        let changed = changed_files(site, pull).await?;
         let changed = local(&changed, &site.directory);
         let common = client.merge_base(&base, &pull.head_sha).await?;
         if common != base {
@@ -111,6 +111,19 @@ impl Workspace {
     pub fn has_project(&self) -> bool {
         self.files.contains_key(CONFIG_FILE)
     }
+}
+
+/// The files that a pull request changes, with exactly this head and for exactly this branch.
+pub async fn changed_files(site: &Site, pull: &PullRequest) -> Result<ChangedFiles, Trouble> {
+    let changed = site.client.changed_files(pull.number).await?;
+    let now = site.client.pull_request(pull.number).await?;
+    if now.head_sha != pull.head_sha || now.base_ref != pull.base_ref {
+        return Err(Trouble::Later(format!(
+            "#{} was pushed to or turned while it was looked at",
+            pull.number
+        )));
+    }
+    Ok(changed)
 }
 
 /// The files of a commit, below the project's directory and named from there.
@@ -222,6 +235,7 @@ fn read(files: Files) -> Result<Project, Failure> {
             File::Plain(bytes) => listing.add(path, bytes),
             File::Special => listing.add_special(path),
             File::TooLarge(size) => listing.add_too_large(path, size),
+            File::TooDeep(directories) => listing.add_too_deep(path, directories),
         }
     }
     Project::read(listing).map_err(|error| Failure::Message(error.to_string()))

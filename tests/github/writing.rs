@@ -176,6 +176,29 @@ async fn a_check_run_has_all_its_annotations_and_texts_that_fit() {
 }
 
 #[tokio::test]
+async fn a_check_run_whose_annotations_github_does_not_take_is_made_without_them() {
+    for method in ["POST", "PATCH"] {
+        let (github, repository, _) = pull();
+        let head = repository.commit(&[]);
+        github.fault(Fault::status(method, "/check-runs", 422));
+        client(&github).create_check_run(&check_run(&head, 60)).await.unwrap();
+        // The newest one of a name counts.
+        let run = repository.check_runs(&head).pop().unwrap();
+        assert_eq!(run.conclusion.as_deref(), Some("action_required"));
+        assert_eq!(run.output["annotations"].as_array().unwrap().len(), 0, "{method}");
+        assert!(
+            run.output["summary"]
+                .as_str()
+                .unwrap()
+                .ends_with("…\n\nGitHub did not take the remarks at lines.")
+        );
+        github.fault(Fault::status(method, "/check-runs", 422).times(2));
+        let error = client(&github).create_check_run(&check_run(&head, 60)).await;
+        assert_eq!(error.is_err(), method == "POST", "without annotations there is no PATCH");
+    }
+}
+
+#[tokio::test]
 async fn an_issue_is_found_by_its_marker_and_its_author() {
     let (github, repository, _) = pull();
     github.pages_of(1);

@@ -25,10 +25,12 @@ pub type Files = BTreeMap<String, File>;
 pub enum File {
     /// A plain file, and its bytes.
     Plain(Vec<u8>),
-    /// A link, which is not followed, or the like.
+    /// A link, which is not followed, or the like: also a file whose path is not UTF-8, and cannot be told from another such one.
     Special,
     /// A file of so many bytes, which is larger than [`Limits::file`].
     TooLarge(u64),
+    /// A file so many directories deep, which is more than [`Limits::depth`] allows.
+    TooDeep(usize),
 }
 
 /// Which files of an archive are kept.
@@ -67,7 +69,7 @@ pub struct Limits {
     pub file: u64,
     /// Bytes of all wanted files and their paths.
     pub total: u64,
-    /// Parts of the path of a wanted file.
+    /// Parts of the path of a wanted file. One with more is named and not read.
     pub depth: usize,
 }
 

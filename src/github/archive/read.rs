@@ -13,6 +13,8 @@ use crate::text::clean_line;
 
 /// What may be read between two entries beyond the first one's content: headers, and names that have their own entries.
 const BETWEEN: u64 = 1 << 20;
+/// What stands for bytes that are not UTF-8. Paths that have it cannot be told from each other.
+const NOT_UTF8: char = char::REPLACEMENT_CHARACTER;
 /// The longest name that is shown.
 const LONGEST_NAME: usize = 200;
 
@@ -39,14 +41,6 @@ pub enum ArchiveError {
     /// More wanted files than are read.
     #[error("it has more than {0} schema and catalog files")]
     TooManyFiles(usize),
-    /// A wanted file too deep down.
-    #[error("`{path}` lies more than {limit} directories deep")]
-    TooDeep {
-        /// The file.
-        path: String,
-        /// The limit.
-        limit: usize,
-    },
     /// A path that leads out of the archive.
     #[error("`{0}` leads out of the archive")]
     Outside(String),
@@ -56,9 +50,6 @@ pub enum ArchiveError {
     /// Two wanted files with one path.
     #[error("`{0}` is there twice")]
     Twice(String),
-    /// A wanted path that is not UTF-8.
-    #[error("the path `{0}` is not UTF-8")]
-    NotUtf8(String),
 }
 
 /// A reader that refuses to go beyond a limit.
@@ -139,22 +130,23 @@ pub fn read(
             same_commit(&mut entry, commit).map_err(|error| error.unwrap_or_else(|e| failed(&e)))?;
             continue;
         }
-        let Some((path, is_file)) = wanted_path(&entry, wanted, limits)? else { continue };
+        let Some((path, unread)) = wanted_path(&entry, wanted, limits)? else { continue };
         let size = entry.size();
-        let is_read = is_file && size <= limits.file;
-        total += path.len() as u64 + if is_read { size } else { 0 };
+        let unread = unread.or_else(|| (size > limits.file).then_some(File::TooLarge(size)));
+        total += path.len() as u64 + if unread.is_none() { size } else { 0 };
         if total > limits.total {
             let what = "of schema and catalog files";
             return Err(ArchiveError::TooLarge { what, limit: limits.total });
         }
-        if is_read {
+        if unread.is_none() {
             read += 1;
         }
         if read > limits.files {
             return Err(ArchiveError::TooManyFiles(limits.files));
         }
-        let file = match (is_file, is_read) {
-            (_, true) => {
+        let file = match unread {
+            Some(unread) => unread,
+            None => {
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content).map_err(|error| failed(&error))?;
                 if content.len() as u64 != size {
@@ -162,10 +154,8 @@ pub fn read(
                 }
                 File::Plain(content)
             }
-            (true, false) => File::TooLarge(size),
-            (false, false) => File::Special,
         };
-        if files.insert(path.clone(), file).is_some() {
+        if files.insert(path.clone(), file).is_some() && !path.contains(NOT_UTF8) {
             return Err(ArchiveError::Twice(path));
         }
     }
@@ -188,13 +178,13 @@ fn same_commit<R: Read>(
     }
 }
 
-/// The path of an entry that is kept, from the repository's root, and whether it is a plain file. A link may have any name:
-/// what is wanted could lie behind it.
+/// The path of an entry that is kept, from the repository's root, and what it is kept as where it is not read. A link may have
+/// any name: what is wanted could lie behind it.
 fn wanted_path<R: Read>(
     entry: &Entry<'_, R>,
     wanted: &Wanted,
     limits: &Limits,
-) -> Result<Option<(String, bool)>, ArchiveError> {
+) -> Result<Option<(String, Option<File>)>, ArchiveError> {
     let whole = entry.path_bytes();
     let parts: Vec<&[u8]> = whole.split(|b| *b == b'/').collect();
     if whole.starts_with(b"/") || parts.contains(&b"..".as_slice()) {
@@ -220,13 +210,17 @@ fn wanted_path<R: Read>(
     let path = parts.join(&b'/');
     let is_deep = parts.len() > limits.depth;
     if !wanted.suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
-        return Ok(String::from_utf8(path).ok().filter(|_| is_link && !is_deep).map(|path| (path, false)));
+        return Ok(String::from_utf8(path)
+            .ok()
+            .filter(|_| is_link && !is_deep)
+            .map(|path| (path, Some(File::Special))));
     }
-    if is_deep {
-        return Err(ArchiveError::TooDeep { path: shown(&path), limit: limits.depth });
-    }
-    let path = String::from_utf8(path).map_err(|error| ArchiveError::NotUtf8(shown(error.as_bytes())))?;
-    Ok(Some((path, kind == EntryType::Regular)))
+    let path = String::from_utf8_lossy(&path).into_owned();
+    let unread = match kind == EntryType::Regular && !path.contains(NOT_UTF8) {
+        true => is_deep.then_some(File::TooDeep(parts.len() - 1)),
+        false => Some(File::Special),
+    };
+    Ok(Some((path, unread)))
 }
 
 /// A path, fit for a message.

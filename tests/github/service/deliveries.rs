@@ -109,10 +109,14 @@ fn what_is_not_for_the_service_is_passed_over() {
         edit(push_payload("refs/heads/main", &"b".repeat(40), &"0".repeat(40)), "/deleted", json!(true));
     let on_issue = edit(comment("jane", "esm register"), "/issue/pull_request", json!(null));
     let foreign = edit(pull_payload("opened", 7, false), "/repository/full_name", json!("mallory/schemas"));
+    let mut retitled = pull_payload("edited", 7, false);
+    retitled["changes"] = json!({"title": {"from": "x"}, "body": {"from": null}});
     for (event, payload) in [
         ("star", json!({"action": "created"})),
         ("check_run", json!({"action": "completed"})),
         ("pull_request", pull_payload("labeled", 7, false)),
+        ("pull_request", pull_payload("edited", 7, false)),
+        ("pull_request", retitled),
         ("pull_request", foreign),
         ("issue_comment", comment_payload("edited", 5, "jane", 7, "esm register")),
         ("issue_comment", comment_payload("deleted", 5, "jane", 7, "esm register")),

@@ -129,6 +129,11 @@ fn a_file_that_is_too_large_and_a_link_are_errors_where_a_schema_should_be() {
         let seen = world.seen(number, &head);
         assert!(seen.contains(&format!("{link} is a link or another special file")), "{seen}");
     }
+    let deep = format!("schemas/{}cart.avdl", "d/".repeat(39));
+    let world = World::new();
+    let (number, head) = open(&world, &[(&deep, CART)], "main");
+    let seen = world.seen(number, &head);
+    assert!(seen.contains("cart.avdl lies 40 directories deep"), "{seen}");
 }
 
 #[test]
@@ -137,13 +142,23 @@ fn elsewhere_they_do_not_matter() {
     let schema = CART.replace("500", "200");
     let head = world.commit(&[("schemas/cart.avdl", &schema)]);
     let large = vec![b' '; (16 << 20) + 1];
-    let files =
-        [("schemas/cart.avdl", schema.as_bytes()), ("Cargo.toml", large.as_slice()), ("b.avsc", b"{}")];
+    let deep = format!("{}Cargo.toml", "d/".repeat(40));
+    let files = [
+        ("schemas/cart.avdl", schema.as_bytes()),
+        ("Cargo.toml", large.as_slice()),
+        ("b.avsc", b"{}"),
+        (deep.as_str(), b""),
+    ];
     let archive = archive_with_links("octo-schemas", &head, files, &["docs/link.toml", "current"]);
     world.repository.archive(&head, archive);
     let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
     world.repository.changes(number, &["schemas/cart.avdl", "Cargo.toml", "docs/link.toml", "current"]);
     world.pull_event("opened", number, false);
+    let seen = world.seen(number, &head);
+    assert!(seen.contains("=== check bellwether/prod success: \"1 create\""), "{seen}");
+    // Nor are they in anybody's way on the default branch.
+    world.repository.branch("main", &world.commit(&[(&deep, "")]));
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &schema)], "main");
     let seen = world.seen(number, &head);
     assert!(seen.contains("=== check bellwether/prod success: \"1 create\""), "{seen}");
 }

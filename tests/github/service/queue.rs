@@ -1,7 +1,9 @@
 //! The check `bellwether/ENV` where a branch requires it: each pull request has one, and each merge group.
 
-use super::support::{CART, World, group_payload, push_payload, seen};
-use crate::double::{Fault, Pull, archive_of};
+use serde_json::json;
+
+use super::support::{CART, World, group_payload, pull_payload, push_payload, seen};
+use crate::double::{Fault, Pull, archive_of, archive_with_links};
 
 const STAGING: &str = "[environments.staging]\napi_url = \"http://127.0.0.1:9\"\ntag = \"esm-staging\"\n";
 
@@ -17,6 +19,11 @@ fn open(world: &World, files: &[(&str, &str)]) -> (u64, String) {
     world.repository.changes(number, &paths);
     world.pull_event("opened", number, false);
     (number, head)
+}
+
+/// How the checks of a commit ended, in the order in which they were written.
+fn conclusions(world: &World, commit: &str) -> Vec<String> {
+    world.repository.check_runs(commit).into_iter().filter_map(|run| run.conclusion).collect()
 }
 
 /// What is said of a merge group with these files.
@@ -36,6 +43,129 @@ fn a_pull_request_that_touches_nothing_has_its_checks_and_no_comment() {
     let archives = calls.iter().filter(|call| call.contains("/tarball/")).count();
     assert_eq!(archives, 1, "only the default branch's files are read: {calls:?}");
     seen!("untouched", world.seen(0, &head));
+}
+
+#[test]
+fn a_pull_request_that_is_turned_to_the_default_branch_has_its_check_from_then_on() {
+    let world = World::new();
+    world.repository.branch("parent", &world.repository.head("main"));
+    let head = world.commit(&[("schemas/cart.avdl", &cart("200"))]);
+    let number = world.repository.open(&Pull { head: &head, base_ref: "parent", ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    world.pull_event("opened", number, false);
+    assert_eq!(world.seen(number, &head), "");
+    // As GitHub does it when the branch is deleted.
+    world.repository.retarget(number, "main");
+    let mut edited = pull_payload("edited", number, false);
+    edited["changes"] = json!({"base": {"ref": {"from": "parent"}, "sha": {"from": "a".repeat(40)}}});
+    world.deliver("pull_request", &edited);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+}
+
+#[test]
+fn a_plan_of_a_part_says_nothing_in_the_check() {
+    let world = World::new();
+    let record = |n: u32| {
+        format!("  @traffic_threshold_monitor({{\"below\": 5}})\n  record Event{n} {{ string id; }}\n")
+    };
+    let many = format!(
+        "@namespace(\"com.example\")\nprotocol Many {{\n{}}}\n",
+        (0..5).map(record).collect::<String>()
+    );
+    let pushed = world.commit(&[("schemas/many.avdl", &many)]);
+    world.repository.branch("main", &pushed);
+    world.first_push();
+    let before = world.writes().len();
+    assert_eq!(before, 6, "{}", world.log());
+    let (number, head) = open(&world, &[("schemas/many.avdl", "protocol Many {}")]);
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    world.say("jane", number, "esm prod plan --only com.example.Event1/*");
+    let plan = world.answers(number).remove(0);
+    assert!(plan.contains("esm prod register --only com.example.Event1/*"), "{plan}");
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register --only com.example.Event1/*");
+    assert_eq!(world.writes()[before..], ["DELETE /api/v1/monitor"], "{}", world.log());
+    assert_eq!(conclusions(&world, &head), ["action_required"]);
+    assert!(world.answers(number)[0].contains("**Applied 1 of 1.**"), "the comment says it");
+    // The whole is what the check is about.
+    world.say("jane", number, "esm prod plan --allow-deletes 4");
+    world.say("jane", number, "esm prod register --allow-deletes 4");
+    assert_eq!(world.writes().len(), before + 5, "{}", world.log());
+    assert_eq!(conclusions(&world, &head), ["action_required", "success", "success"]);
+}
+
+#[test]
+fn a_link_on_the_way_to_the_schemas_is_no_pull_request_that_touches_nothing() {
+    for (patterns, link) in [
+        ("schemas = [\"schemas/*.avdl\", \"more/events/*.avdl\"]\n", "more"),
+        ("schemas = [\"schemas/*.avdl\", \"more/events/*.avdl\"]\n", "more/events"),
+        ("catalog = [\"kinds/ours.toml\"]\n", "kinds"),
+    ] {
+        let world = World::new();
+        let config = format!("{patterns}{}", world.config());
+        let files = [("bellwether.toml", config.as_str()), ("schemas/cart.avdl", CART)];
+        world.repository.branch("main", &world.repository.commit(&files));
+        let head = world.repository.commit(&files);
+        let plain = files.map(|(path, text)| (path, text.as_bytes()));
+        world.repository.archive(&head, archive_with_links("octo-schemas", &head, plain, &[link]));
+        let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+        world.repository.changes(number, &[link]);
+        world.pull_event("opened", number, false);
+        let seen = world.seen(number, &head);
+        assert!(seen.contains(&format!("{link} is a link or another special file")), "{seen}");
+        assert_eq!(conclusions(&world, &head), ["failure"]);
+    }
+}
+
+#[test]
+fn changed_files_that_github_cannot_list_are_all_files() {
+    let world = World::new();
+    world.github.fault(Fault::status("GET", "/files", 422).times(9));
+    let (_, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+    let (_, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
+    assert_eq!(conclusions(&world, &head), ["failure"], "{}", world.log());
+}
+
+#[test]
+fn remarks_that_github_does_not_take_do_not_keep_the_check_away() {
+    let world = World::new();
+    world.github.fault(Fault::status("POST", "/check-runs", 422));
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+    let output = &world.repository.check_runs(&head)[0].output;
+    assert_eq!(output["annotations"], json!([]));
+    let summary = output["summary"].as_str().unwrap();
+    assert!(
+        summary.contains("1 create") && summary.ends_with("GitHub did not take the remarks at lines."),
+        "{summary}"
+    );
+    assert_eq!(world.answers(number).len(), 1);
+    // What else it does not take is no matter of remarks.
+    world.github.fault(Fault::status("POST", "/check-runs", 422));
+    let (_, head) = open(&world, &[("README.md", "hello")]);
+    assert_eq!(conclusions(&world, &head), [""; 0]);
+}
+
+#[test]
+fn a_push_while_the_changed_files_are_listed_is_waited_for() {
+    let world = World::new();
+    let head = world.commit(&[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
+    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
+    let moved = world.commit(&[("README.md", "hello")]);
+    // The list is that of the new head.
+    world.repository.changes(number, &["README.md"]);
+    world.repository.push_when("/files", number, &moved);
+    world.pull_event("opened", number, false);
+    assert_eq!(conclusions(&world, &moved), ["neutral"], "{}", world.log());
+    assert_eq!(conclusions(&world, &head), [""; 0], "nobody knows what that one touched");
+    // The same of a plan.
+    world.repository.push(number, &head);
+    world.repository.push_when("/files", number, &moved);
+    world.say("jane", number, "esm prod plan");
+    assert_eq!(conclusions(&world, &head), [""; 0], "{}", world.log());
+    assert_eq!(conclusions(&world, &moved).len(), 2);
 }
 
 #[test]
