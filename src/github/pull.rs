@@ -28,6 +28,8 @@ pub struct PullRequest {
     pub base_sha: CommitSha,
     /// Who opened it.
     pub author: String,
+    /// When it was merged, RFC 3339.
+    pub merged_at: Option<String>,
     /// The commit that it was merged as.
     pub merge_commit: Option<CommitSha>,
 }
@@ -148,6 +150,7 @@ impl Client {
             base_ref: raw.base.branch,
             base_sha: raw.base.sha,
             author: login(raw.user),
+            merged_at: raw.merged_at,
             merge_commit: raw.merge_commit_sha.filter(|_| merged).and_then(|sha| sha.parse().ok()),
         })
     }

@@ -165,6 +165,8 @@ pub enum Missing {
     },
     /// What would be done now is more or other than what was shown.
     Other(Named),
+    /// What would be done now is more or other than what was changed, where nothing was shown.
+    Beyond(Named),
     /// A guard: what it says, and what to do.
     Guard {
         /// The guard's name.
@@ -251,8 +253,15 @@ pub fn subset(shown: &Plan, fresh: &Plan) -> Result<Named, Named> {
     }
     let by_address: BTreeMap<&Address, &Change> =
         shown.changes.iter().map(|change| (&change.address, change)).collect();
-    let is_shown =
-        |change: &&Change| by_address.get(&change.address).is_some_and(|other| same(other, change));
+    // What waited for a metric is not new when the metric is there.
+    let waited = |change: &Change| {
+        let mut deferred = shown.deferred.iter().filter(|then| then.address == change.address);
+        deferred
+            .any(|then| (then.action, then.kind, &then.after) == (change.action, change.kind, &change.after))
+    };
+    let is_shown = |change: &&Change| {
+        by_address.get(&change.address).is_some_and(|other| same(other, change)) || waited(change)
+    };
     let other: Vec<_> = fresh.changes.iter().filter(|change| !is_shown(change)).map(name).collect();
     if !other.is_empty() {
         return Err(other);

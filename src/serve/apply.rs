@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use super::comparing::Asked;
 use super::dispatch::Context;
 use super::job::{Answer, Ended, Job, Receipt};
 use super::log::Level;
-use super::planning::Asked;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::Built;
@@ -67,7 +67,8 @@ pub async fn apply(
     // Before the first write: an apply that is cut off has made a part of it live.
     service.ledger.keep(context.id, &Job { begun: true, ..context.job.clone() })?;
     if order.is_open {
-        let addresses = plan.changes.iter().map(|change| change.address.clone());
+        let addresses = plan.changes.iter().flat_map(|change| [Some(&change.address), change.from.as_ref()]);
+        let addresses = addresses.flatten().cloned();
         let (repository, commit) = (&context.job.repository, order.commit.as_str());
         service.ledger.register(repository, context.number, context.environment, commit, addresses)?;
     }

@@ -3,10 +3,11 @@
 //! The schemas of the merge group are compared with those of the default branch: no key is used, and Datadog is not asked. A
 //! queue that gets no answer waits, so that whatever stands in the way is an answer, too.
 
+use super::comparing::{Asked, again, against};
 use super::dispatch::Context;
 use super::job::Answer;
 use super::log::Level;
-use super::planning::{self, Asked};
+use super::planning;
 use super::speech::{self, Finding, Subject};
 use super::trouble::{Trouble, guarded};
 use super::workspace::{Workspace, build, read_project};
@@ -46,14 +47,14 @@ async fn find(context: &Context<'_>, group: &CommitSha) -> Result<Finding, Troub
     let Workspace { base, files, base_files, changes_config, .. } = workspace;
     let built = build(files, environment.to_owned()).await?;
     let before = read_project(base_files).await?;
-    let compiled = match planning::again(&built, environment) {
+    let compiled = match again(&built, environment) {
         Ok(compiled) => compiled,
         Err(Failure::Diagnostics(found)) => {
             return Ok(speech::diagnostics(environment, &found, &built.project.sources));
         }
         Err(other) => return Err(other.into()),
     };
-    let (mut plan, header) = match planning::against(context, &built, compiled, Some(before), &base) {
+    let (mut plan, header) = match against(context, &built, compiled, Some(before), &base) {
         Ok(compared) => compared,
         // The mistakes are those of the default branch, and this may be what mends them.
         Err(failure) => {

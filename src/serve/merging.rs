@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use super::apply::{Order, apply};
+use super::comparing::{Asked, Compared, again, against, with};
 use super::dispatch::Context;
 use super::job::Answer;
 use super::log::Level;
-use super::planning::{self, Asked, Live};
+use super::planning;
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
-use super::workspace::{Built, Workspace, build, touches};
+use super::workspace::{Built, Workspace, build, touches, touches_config};
 use crate::github::{CommitSha, PullRequest};
-use crate::ops::Connection;
-use crate::plan::{Action, Plan};
+use crate::ops::{Addresses, Connection};
+use crate::plan::{Action, Change, FieldChange, Plan, REV_FIELD};
+use crate::render::count;
 use crate::review::{Missing, judge_plan, subset};
 
 /// How long after a push GitHub may still find out that it was a merge.
@@ -46,15 +48,22 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     {
         return Ok(Answer::default());
     }
-    // What was shown of the commit that was merged is what people agreed to. Of a fork, what it changes was shown, and no
-    // plan against Datadog: there the merge itself is the word.
+    // What was shown of the commit that was merged, before it was merged, is what people agreed to. Of a fork, what it changes was
+    // shown, and no plan against Datadog: there the merge itself is the word.
+    let merged_at = pull.merged_at.as_deref().unwrap_or_default();
     let mandate = match shown.as_ref().map(|shown| (shown, &shown.plan)) {
         Some((shown, _)) if shown.head != pull.head_sha.as_str() => {
             Mandate::Nothing(Missing::Moved { from: shown.head.clone(), to: pull.head_sha.to_string() })
         }
-        Some((shown, Some(plan))) if shown.offline => Mandate::Changed(plan),
-        Some((_, Some(plan))) => Mandate::Shown(plan),
-        Some((_, None)) | None => Mandate::Nothing(Missing::Plan),
+        Some((shown, Some(plan))) if planning::is_before(&shown.since, merged_at) => match shown.offline {
+            false => Mandate::Shown(plan),
+            // It was made with another configuration than the one that counts now.
+            true if touches_config(site, &site.client.changed_files(context.number).await?) => {
+                Mandate::Nothing(Missing::Plan)
+            }
+            true => Mandate::Changed(plan),
+        },
+        _ => Mandate::Nothing(Missing::Plan),
     };
     let left = apply_left(context, &mandate, &head, &built).await?;
     // The default branch knows of it now, whatever came of that.
@@ -93,7 +102,7 @@ async fn head_with(context: &Context<'_>, pull: &PullRequest) -> Result<CommitSh
 }
 
 enum Left {
-    /// Nothing is left; about which addresses that is, if not about all.
+    /// Nothing is left; what that does not cover.
     Nothing(Option<String>),
     /// This came of it.
     Applied(Answer),
@@ -123,19 +132,22 @@ async fn apply_over(
     connection: &Connection,
 ) -> Result<Left, Trouble> {
     let within = match mandate {
-        Mandate::Changed(plan) => Some(plan.changes.iter().map(|change| change.address.clone()).collect()),
+        Mandate::Changed(plan) => {
+            let addresses = asked_for(plan).flat_map(|change| [Some(&change.address), change.from.as_ref()]);
+            Some(addresses.flatten().cloned().collect())
+        }
         Mandate::Shown(_) | Mandate::Nothing(_) => None,
     };
     let asked = Asked { within, ..Asked::default() };
-    let Live { planned, addresses, .. } = planning::with(context, built, &asked, connection).await?;
+    let Compared { planned, addresses, .. } = with(context, built, &asked, connection).await?;
     if planned.plan.is_empty() && !planned.plan.has_errors() {
-        return Ok(Left::Nothing(addresses.name().map(str::to_owned)));
+        return Ok(Left::Nothing(besides(&planned.plan, &addresses)));
     }
     let mut missing = Vec::new();
     let mut fell_away = 0;
     match mandate {
         Mandate::Nothing(reason) => missing.push(reason.clone()),
-        Mandate::Changed(plan) => missing.extend(undone(plan, &planned.plan)),
+        Mandate::Changed(plan) => missing.extend(beyond(plan, &planned.plan)),
         Mandate::Shown(plan) => match subset(plan, &planned.plan) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
@@ -158,16 +170,45 @@ async fn apply_over(
     Ok(Left::Applied(Answer { receipt: None, ..answer }))
 }
 
-/// What `changed` has asked for and the branch by now does not: what was to be there goes, or the other way round.
-fn undone(changed: &Plan, fresh: &Plan) -> Option<Missing> {
-    let goes = |action: Action| action == Action::Delete;
-    let is_undone = |change: &&crate::plan::Change| {
-        let then = changed.changes.iter().find(|then| then.address == change.address);
-        then.is_none_or(|then| goes(then.action) != goes(change.action))
+/// What "nothing is left" does not cover, if anything.
+fn besides(plan: &Plan, addresses: &Addresses) -> Option<String> {
+    let mut parts: Vec<String> =
+        addresses.name().map(|name| format!("looked at: {name}")).into_iter().collect();
+    if !plan.deferred.is_empty() {
+        parts.push(format!(
+            "{} deferred until Datadog has seen the metric",
+            count(plan.deferred.len(), "change")
+        ));
+    }
+    if !plan.drift.is_empty() {
+        parts.push(format!("{} in Datadog left alone", count(plan.drift.len(), "edit")));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What a plan does, and what it would as soon as Datadog knows of the metric.
+fn asked_for(plan: &Plan) -> impl Iterator<Item = &Change> {
+    plan.changes.iter().chain(&plan.deferred)
+}
+
+/// What of a fresh plan is not what these schemas have changed: another action, or other fields.
+fn beyond(changed: &Plan, fresh: &Plan) -> Option<Missing> {
+    let is_asked_for = |field: &FieldChange, then: &Change| {
+        // The hash of it all follows from the others.
+        field.path == REV_FIELD
+            || then.fields.iter().any(|same| same.path == field.path && same.after == field.after)
     };
-    let other: Vec<_> = fresh.changes.iter().filter(is_undone).collect();
+    let is_beyond = |change: &&Change| {
+        let then = asked_for(changed).find(|then| then.address == change.address);
+        then.is_none_or(|then| {
+            then.action != change.action
+                || change.action != Action::Create
+                    && !change.fields.iter().all(|field| is_asked_for(field, then))
+        })
+    };
+    let other: Vec<&Change> = fresh.changes.iter().filter(is_beyond).collect();
     let named = || other.iter().map(|change| (change.action, change.address.clone())).collect();
-    (!other.is_empty()).then(|| Missing::Other(named()))
+    (!other.is_empty()).then(|| Missing::Beyond(named()))
 }
 
 /// Somebody pushed to the default branch: what the push changes and is not from a pull request is applied, too, and a check says
@@ -221,9 +262,9 @@ async fn changed(
         Some(before) => Workspace::of_branch(site, before).await?.project().await?,
         None => None,
     };
-    let compiled = planning::again(&built, environment)?;
+    let compiled = again(&built, environment)?;
     let before = before.unwrap_or(pushed);
-    match planning::against(context, &built, compiled, base, before) {
+    match against(context, &built, compiled, base, before) {
         Ok((plan, _)) => Ok(plan),
         Err(failure) => {
             context.log(Level::Warn, "not compared", &failure.to_string());

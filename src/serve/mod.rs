@@ -2,11 +2,12 @@
 //!
 //! A delivery is verified, read and kept on disk before it is answered (`http`, `signature`, `event`, `ledger`). From there one
 //! queue for each repository and environment does one job after the other (`queue`), each from its beginning, with what GitHub
-//! and Datadog say at that moment (`dispatch`, `planning`, `registering`, `merging`, `merge_queue`). What came of a job is kept before
+//! and Datadog say at that moment (`dispatch`, `comparing`, `planning`, `registering`, `merging`, `merge_queue`). What came of a job is kept before
 //! it is told, so that an outage of GitHub never makes an apply happen twice. What GitHub could not deliver is asked
 //! for again (`sweep`).
 
 mod apply;
+mod comparing;
 mod counters;
 mod dispatch;
 mod event;

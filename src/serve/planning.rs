@@ -1,9 +1,8 @@
 //! A pull request's plan: one comment for each environment, edited in place, and a check with annotations.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
+use super::comparing::{Asked, again, against, live};
 use super::dispatch::Context;
 use super::job::{Answer, Comment, Ended, Receipt};
 use super::ledger::ShownPlan;
@@ -11,57 +10,14 @@ use super::log::Level;
 use super::site::Purpose;
 use super::speech::{self, Finding, Subject};
 use super::trouble::{Trouble, guarded};
-use super::workspace::{Built, Workspace, build};
+use super::workspace::{Workspace, build};
 use crate::config::Target;
 use crate::diag::has_errors;
 use crate::github::marker::PlanMarker;
-use crate::github::{self, CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
-use crate::model::Address;
-use crate::ops::{self, Addresses, AgainstRequest, Base, Compiled, Failure, PlanRequest, Planned};
-use crate::plan::{Only, Options, Plan};
-use crate::project::Project;
-use crate::render::{Header, markdown};
+use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
+use crate::ops::{self, Failure};
+use crate::render::markdown;
 use crate::review::{Command, Verb};
-
-/// What a plan is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct Asked {
-    /// Only these addresses.
-    pub only: Option<String>,
-    /// Whether edits made in Datadog are overwritten.
-    pub reset_drift: bool,
-    /// The number of deletes that is right.
-    pub allow_deletes: Option<u64>,
-    /// Only these addresses: those that a push, or a fork, changes.
-    pub within: Option<BTreeSet<Address>>,
-}
-
-impl Asked {
-    /// What a command asks for.
-    pub fn of(command: &Command) -> Self {
-        Self {
-            only: command.only.clone(),
-            reset_drift: command.reset_drift,
-            allow_deletes: command.allow_deletes,
-            within: None,
-        }
-    }
-
-    /// The options of a plan of these addresses, which `test` tells.
-    pub fn options<'a>(
-        &self,
-        addresses: &'a Addresses,
-        test: &'a (dyn Fn(&str) -> bool + Sync),
-    ) -> Options<'a> {
-        let only: Option<Only<'a>> = addresses.name().map(|name| (name, test));
-        Options {
-            reset_drift: self.reset_drift,
-            allow_deletes: self.allow_deletes,
-            only,
-            ..Options::default()
-        }
-    }
-}
 
 /// A pull request is new, or has new commits.
 pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
@@ -78,7 +34,11 @@ pub async fn look(context: &Context<'_>) -> Result<Answer, Trouble> {
 pub async fn untouched(context: &Context<'_>, commit: &CommitSha) -> Result<Answer, Trouble> {
     let finding = speech::untouched(context.environment, commit);
     check_finding(context, commit, &finding).await?;
-    publish(context, commit, finding, None, true).await?;
+    let pull = context.pull().await?;
+    // Whatever was pushed since has a plan of its own.
+    if pull.open && pull.head_sha == *commit {
+        publish(context, commit, finding, None, true).await?;
+    }
     Ok(Answer::default())
 }
 
@@ -249,116 +209,6 @@ pub fn pages(target: &Target) -> Option<String> {
     Some(markdown::monitor_pages(site))
 }
 
-/// A plan against the base branch's schemas: no keys, no Datadog.
-pub fn against(
-    context: &Context<'_>,
-    built: &Built,
-    compiled: Compiled,
-    before: Option<Project>,
-    base: &CommitSha,
-) -> Result<(Plan, Header), Failure> {
-    let base = Base { name: base.short().to_owned(), project: before };
-    let request = AgainstRequest {
-        project: &built.project,
-        name: context.environment,
-        base: &base,
-        options: Options::default(),
-        now: (context.service.settings.now)(),
-    };
-    let planned = ops::against(&request, compiled)?;
-    let header = header(built, &planned, &base.name);
-    Ok((planned.plan, header))
-}
-
-/// What the project compiles to.
-pub fn again(built: &Built, environment: &str) -> Result<Compiled, Failure> {
-    ops::compile(&built.project, environment, &built.environment)
-}
-
-/// A plan against Datadog.
-pub struct Live {
-    /// The plan, and what it was made of.
-    pub planned: Planned,
-    /// What the plan cannot say of itself.
-    pub header: Header,
-    /// What it is about.
-    pub addresses: Addresses,
-}
-
-/// A plan against Datadog.
-pub async fn live(
-    context: &Context<'_>,
-    built: &Built,
-    asked: &Asked,
-    purpose: Purpose,
-) -> Result<Live, Trouble> {
-    let (site, service) = (context.site, context.service);
-    let connection = site.connect(&built.environment, purpose, &service.settings, &service.stop).await?;
-    let result = with(context, built, asked, &connection).await;
-    context.close(connection).await;
-    result
-}
-
-/// What a plan is about: what is asked for, but for what other open pull requests have registered. The files that are
-/// planned do not know of that yet, and would take it back.
-async fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Trouble> {
-    let (ledger, repository) = (&context.service.ledger, &context.job.repository);
-    let mut theirs = Vec::new();
-    for (number, live) in ledger.live(repository, context.environment)? {
-        if number == context.number {
-            continue;
-        }
-        // It may have been merged or closed while nobody told us.
-        match context.site.client.pull_request(number).await {
-            Ok(pull) if pull.open => theirs.extend(live.addresses),
-            Ok(pull) if !pull.merged => {}
-            Ok(_) | Err(github::Error::NotFound { .. }) => {
-                ledger.settle(repository, number, context.environment)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let mut addresses =
-        Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests have registered");
-    if let Some(within) = &asked.within {
-        addresses = addresses.within(within.clone(), "what it changes");
-    }
-    Ok(addresses)
-}
-
-/// A plan against a Datadog that is connected.
-pub async fn with(
-    context: &Context<'_>,
-    built: &Built,
-    asked: &Asked,
-    connection: &ops::Connection,
-) -> Result<Live, Trouble> {
-    let addresses = addresses(context, asked).await?;
-    let test = |address: &str| addresses.contain(address);
-    let state = context.site.state(context.environment);
-    let reader = connection.writer.reader();
-    let request = PlanRequest {
-        project: &built.project,
-        name: context.environment,
-        environment: &built.environment,
-        reader: Some(&reader),
-        state: &state,
-        options: asked.options(&addresses, &test),
-        now: (context.service.settings.now)(),
-    };
-    let planned = ops::plan(&request, again(built, context.environment)?).await?;
-    if asked.only.is_some() {
-        ops::matches_something(&planned, &request.options)?;
-    }
-    let header = header(built, &planned, &connection.target);
-    Ok(Live { planned, header, addresses })
-}
-
-fn header(built: &Built, planned: &Planned, target: &str) -> Header {
-    let (project, snapshot) = (&built.project, &planned.refreshed.snapshot);
-    Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
-}
-
 /// Writes the comment, and remembers what was shown.
 async fn publish(
     context: &Context<'_>,
@@ -422,7 +272,8 @@ async fn check(
     let run = CheckRun {
         name: format!("bellwether/{}", context.environment),
         head_sha: commit.clone(),
-        key: format!("run-{}", context.id),
+        // Of one run there may be several: what was first not to be had, and came.
+        key: format!("run-{} {}", context.id, output.title),
         conclusion,
         output,
     };

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Order, apply};
+use super::comparing::{Asked, Compared, with};
 use super::dispatch::Context;
 use super::job::{Answer, Comment};
 use super::log::Level;
-use super::planning::{self, Asked, is_before};
+use super::planning::{self, is_before};
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
@@ -113,7 +114,7 @@ async fn apply_if_allowed(
     built: &Built,
     connection: &Connection,
 ) -> Result<Decided, Trouble> {
-    let planning::Live { planned, addresses, .. } = planning::with(context, built, asked, connection).await?;
+    let Compared { planned, addresses, .. } = with(context, built, asked, connection).await?;
     match verdict(context, comment, pull, built, &planned.plan).await? {
         Ok(allowed) => {
             let fell_away = allowed.fell_away.len();

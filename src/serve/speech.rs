@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::apply::Order;
-use super::planning::Asked;
+use super::comparing::Asked;
 use crate::config::Register;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, CommitSha, Conclusion};

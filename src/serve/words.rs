@@ -146,6 +146,11 @@ fn sentence(missing: &Missing, command: &dyn Fn(&str) -> String) -> String {
             "What would be done now is more or other than what was shown: {}. The new plan is above.",
             changed(changes)
         ),
+        Missing::Beyond(changes) => format!(
+            "What would be done now is more or other than what this changes: {}. Others left that; the next pull request that is \
+             planned shows it.",
+            changed(changes)
+        ),
         Missing::Guard { guard, message, help } if guard == "max_deletes" => {
             let allow = help.rsplit_once("--allow-deletes ").map(|(_, number)| number).unwrap_or_default();
             let number: String = allow.chars().take_while(char::is_ascii_digit).collect();
@@ -384,17 +389,17 @@ pub fn closed(live: &[(String, Live)]) -> String {
         .iter()
         .map(|(environment, live)| format!("- {}: commit {}", code(environment), code(short(&live.commit))));
     format!(
-        "> [!WARNING]\n> This pull request was registered and is closed without being merged. The next apply takes back what it \
-         did.\n\n{}",
+        "> [!WARNING]\n> This pull request was registered and is closed without being merged. The next pull request that is \
+         planned takes back what it did.\n\n{}",
         lines.collect::<Vec<_>>().join("\n")
     )
 }
 
 /// Nothing is left to do, as far as it was looked: at these addresses, or at all.
 pub fn nothing_left(environment: &str, head: &CommitSha, about: Option<&str>) -> String {
-    let about = about.map(|about| format!(" Looked at: {about}.")).unwrap_or_default();
+    let about = about.map(|about| format!(" ({about})")).unwrap_or_default();
     format!(
-        "### {}: nothing left to apply\nDatadog is as commit {} asks for.{about}",
+        "### {}: nothing left to apply\nDatadog is as commit {} asks for{about}.",
         code(environment),
         code(head.short())
     )

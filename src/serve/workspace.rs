@@ -58,9 +58,7 @@ impl Workspace {
                 )));
             }
         }
-        let changes_config = changed.as_deref().is_none_or(|changed| {
-            changed.iter().any(|file| file.path == CONFIG_FILE || file.before.as_deref() == Some(CONFIG_FILE))
-        });
+        let changes_config = has_config(changed.as_deref());
         let proposed = head_files.get(CONFIG_FILE).filter(|_| changes_config).cloned();
         let files = overlay(&base_files, &head_files, changed.as_deref());
         Ok(Self { base, files, base_files, changes_config, proposed })
@@ -111,6 +109,18 @@ impl Workspace {
     pub fn has_project(&self) -> bool {
         self.files.contains_key(CONFIG_FILE)
     }
+}
+
+/// Whether a pull request changes `bellwether.toml`.
+pub fn touches_config(site: &Site, changed: &ChangedFiles) -> bool {
+    has_config(local(changed, &site.directory).as_deref())
+}
+
+fn has_config(changed: Option<&[ChangedFile]>) -> bool {
+    let is_config = |path: &str| path == CONFIG_FILE;
+    changed.is_none_or(|changed| {
+        changed.iter().any(|file| is_config(&file.path) || file.before.as_deref().is_some_and(is_config))
+    })
 }
 
 /// The files that a pull request changes, with exactly this head and for exactly this branch.

@@ -275,3 +275,36 @@ fn nothing_left_says_what_was_left_out() {
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
     seen!("nothing_left_but_what_others_have", world.answers(next).pop().unwrap());
 }
+
+#[test]
+fn a_plan_that_is_shown_after_the_merge_is_no_word() {
+    let world = World::new();
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let merge =
+        world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
+    world.repository.merge(number, &merge);
+    world.repository.edit_pull(number, |pull| pull["merged_at"] = "2026-01-01T11:50:00Z".into());
+    // Before the service hears of the merge, somebody has the plan shown.
+    world.say("jane", number, "esm prod plan");
+    assert!(world.answers(number)[0].contains("2 create"), "{:?}", world.seen(number, &head));
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0], "{}", world.log());
+    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
+}
+
+#[test]
+fn what_was_refused_is_not_applied_with_another_edit_of_the_same_monitor() {
+    let world = World::new();
+    world.first_push();
+    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let unseen = CART.replace("500", "1");
+    let merge = world.commit(&[("schemas/cart.avdl", &unseen)]);
+    world.repository.push(number, &merge);
+    world.repository.merge(number, &merge);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes().len(), 1, "{}", world.log());
+    let edited = world.commit(&[("schemas/cart.avdl", &unseen.replace("\"5m\"", "\"10m\""))]);
+    world.push(&edited);
+    assert_eq!(world.writes().len(), 1, "{}", world.log());
+    seen!("push_beyond_its_change", world.seen(0, &edited));
+}

@@ -139,6 +139,8 @@ fn a_plan_is_made_when_datadog_is_back_and_until_then_the_check_says_so() {
     let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.push(number, &head);
     world.datadog_faults(&away(9));
+    // The answer to the second check gets lost.
+    world.github.fault(Fault::lost("POST", "/check-runs").after(1));
     world.pull_event("opened", number, false);
     let titles: Vec<String> =
         world.repository.check_runs(&head).iter().map(|run| run.output["title"].to_string()).collect();
