@@ -277,12 +277,9 @@ pub struct ApplyArguments {
     pub only: Option<String>,
 }
 
-/// Where on GitHub, and as whom. The token is in GITHUB_TOKEN.
+/// Where GitHub is.
 #[derive(Debug, Args)]
-pub struct GitHubArguments {
-    /// The repository on GitHub
-    #[arg(long, value_name = "OWNER/NAME", env = "GITHUB_REPOSITORY", hide_env_values = true)]
-    pub repository: Option<String>,
+pub struct GitHubApi {
     /// GitHub's API; another one for GitHub Enterprise Server
     #[arg(
         long,
@@ -292,6 +289,16 @@ pub struct GitHubArguments {
         default_value = "https://api.github.com"
     )]
     pub github_url: String,
+}
+
+/// Where on GitHub, and as whom. The token is in GITHUB_TOKEN.
+#[derive(Debug, Args)]
+pub struct GitHubArguments {
+    /// The repository on GitHub
+    #[arg(long, value_name = "OWNER/NAME", env = "GITHUB_REPOSITORY", hide_env_values = true)]
+    pub repository: Option<String>,
+    #[command(flatten)]
+    pub api: GitHubApi,
     /// The login that our comments have, where the token does not tell; otherwise github-actions[bot]
     #[arg(long, value_name = "LOGIN")]
     pub author: Option<String>,
@@ -346,15 +353,8 @@ pub struct ServeArguments {
     /// Where to keep what must survive a restart
     #[arg(long, value_name = "DIR", default_value = "serve")]
     pub state: PathBuf,
-    /// GitHub's API; another one for GitHub Enterprise Server
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "GITHUB_API_URL",
-        hide_env_values = true,
-        default_value = "https://api.github.com"
-    )]
-    pub github_url: String,
+    #[command(flatten)]
+    pub api: GitHubApi,
 }
 
 /// A repository that is served, `octo-org/schemas=shop`.

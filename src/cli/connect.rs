@@ -24,7 +24,7 @@ pub fn github(arguments: &GitHubArguments, output: &Output) -> Result<(Client, u
         return Err(Failure::Usage(message.to_owned()));
     };
     let repository: Repository = repository.parse().map_err(|error| usage("--repository", &error))?;
-    let api = match arguments.github_url.as_str() {
+    let api = match arguments.api.github_url.as_str() {
         "" => ApiUrl::default(),
         url => ApiUrl::new(url).map_err(|error| usage("--github-url", &error))?,
     };

@@ -60,7 +60,7 @@ fn settings(arguments: &ServeArguments, output: &Output) -> Result<Settings, Fai
         words: arguments.words.clone(),
         state: arguments.state.clone(),
         secrets: webhook_secrets()?,
-        access: access(&arguments.github_url)?,
+        access: access(&arguments.api.github_url)?,
         datadog: keys()?,
         github: options(output),
         datadog_options: options(output),

@@ -8,15 +8,20 @@ fn cart(limit: u32) -> String {
     CART.replace("500", &limit.to_string())
 }
 
+/// A pull request with this limit, which the service was told of; and its head.
+fn open(world: &World, limit: u32) -> (u64, String) {
+    let files = [("schemas/cart.avdl", &*cart(limit))];
+    let number = world.pull(&files);
+    let head = world.commit(&files);
+    world.repository.push(number, &head);
+    world.pull_event("opened", number, false);
+    (number, head)
+}
+
 #[test]
 fn from_opened_to_merged() {
     let world = World::new();
-    let schema = cart(200);
-    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
-    let first = world.commit(&[("schemas/cart.avdl", &schema)]);
-    world.repository.push(number, &first);
-
-    world.pull_event("opened", number, false);
+    let (number, first) = open(&world, 200);
     assert_eq!(world.answers(number).len(), 1, "{}", world.log());
     seen!("opened", world.seen(number, &first));
 
@@ -57,11 +62,7 @@ fn from_opened_to_merged() {
 #[test]
 fn a_github_app_does_the_same() {
     let world = World::as_app();
-    let schema = cart(200);
-    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
-    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
-    world.repository.push(number, &head);
-    world.pull_event("opened", number, false);
+    let (number, head) = open(&world, 200);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
@@ -72,11 +73,7 @@ fn a_github_app_does_the_same() {
 #[test]
 fn a_ledger_that_was_lost_costs_a_second_look_and_nothing_else() {
     let mut world = World::new();
-    let schema = cart(200);
-    let head = world.commit(&[("schemas/cart.avdl", &schema)]);
-    let number = world.pull(&[("schemas/cart.avdl", &schema)]);
-    world.repository.push(number, &head);
-    world.pull_event("opened", number, false);
+    let (number, head) = open(&world, 200);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.forget();
     world.say("jane", number, "esm prod register");

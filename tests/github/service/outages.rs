@@ -1,6 +1,6 @@
 //! GitHub is away, takes our token no longer, or loses answers; and the service is started anew in between.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::support::{CART, World, seen, until};
 use crate::TOKEN;
@@ -17,6 +17,13 @@ fn approved_head(world: &World) -> (u64, String) {
     world.pull_event("opened", number, false);
     world.repository.review(number, "rita", "APPROVED", &head);
     (number, head)
+}
+
+/// Asks for a register, and does not wait for it.
+fn ask(world: &World, number: u64) -> Value {
+    let (_, payload) = world.said("jane", number, "esm prod register");
+    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    payload
 }
 
 fn results(world: &World, number: u64) -> usize {
@@ -46,8 +53,7 @@ fn a_restart_between_the_apply_and_its_telling_tells_it_and_applies_nothing() {
     let mut world = World::new();
     let number = approved(&world);
     world.github.fault(Fault::status("POST", &format!("/issues/{number}/comments"), 502).times(60));
-    let (_, payload) = world.said("jane", number, "esm prod register");
-    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    let payload = ask(&world, number);
     until("an outage that is noticed", || world.log().contains("tried again later"));
     world.stop();
     assert_eq!((world.writes().len(), results(&world, number)), (1, 0), "{}", world.log());
@@ -80,8 +86,7 @@ fn a_revoked_token_keeps_the_work_until_there_is_a_new_one() {
     let mut world = World::new();
     let number = approved(&world);
     world.github.revoke(TOKEN);
-    let (_, payload) = world.said("jane", number, "esm prod register");
-    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    ask(&world, number);
     until("a refused token", || world.log().contains("job kept for the next start"));
     assert_eq!(
         (world.writes().len(), world.get("/health")),
@@ -100,8 +105,7 @@ fn an_approval_that_was_taken_back_during_a_restart_counts() {
     let mut world = World::new();
     let number = approved(&world);
     world.github.revoke(TOKEN);
-    let (_, payload) = world.said("jane", number, "esm prod register");
-    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    ask(&world, number);
     until("a refused token", || world.log().contains("job kept for the next start"));
     world.stop();
     let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
@@ -190,8 +194,7 @@ fn what_a_service_that_was_killed_had_begun_is_not_told_as_never_written() {
     let mut world = World::new();
     let number = approved(&world);
     world.datadog_faults("[[rules]]\nmethod = \"POST\"\nroute = \"/api/v1/monitor\"\ndelay_ms = 60000\n");
-    let (_, payload) = world.said("jane", number, "esm prod register");
-    assert_eq!(world.deliver_as("guid-1", "issue_comment", &payload).0, 202);
+    ask(&world, number);
     until("an apply", || world.log().contains("\"event\":\"apply\""));
     world.kill();
     let head = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
