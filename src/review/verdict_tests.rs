@@ -184,3 +184,16 @@ fn guards_and_rejections_stand_in_the_way() {
     judge_plan(&fresh, &mut missing);
     assert!(matches!(&missing[..], [Missing::Guard { guard, .. }] if guard == "max_deletes"));
 }
+
+#[test]
+fn what_waited_for_its_metric_when_it_was_shown_is_no_more_than_was_shown() {
+    let mut shown = two();
+    let waited = plan(vec![change("a.C/log_monitor", "update", 3)]).changes;
+    shown.deferred = waited.clone();
+    let mut fresh = two();
+    fresh.changes[1] = waited[0].clone();
+    fresh.changes[1].before = Default::default();
+    assert!(subset(&shown, &fresh).is_ok());
+    fresh.changes[1] = plan(vec![change("a.C/log_monitor", "update", 4)]).changes.remove(0);
+    assert_eq!(subset(&shown, &fresh), Err(vec![(Action::Update, waited[0].address.clone())]));
+}

@@ -308,3 +308,21 @@ fn what_was_refused_is_not_applied_with_another_edit_of_the_same_monitor() {
     assert_eq!(world.writes().len(), 1, "{}", world.log());
     seen!("push_beyond_its_change", world.seen(0, &edited));
 }
+
+#[test]
+fn a_monitor_that_an_open_pull_request_has_renamed_is_not_made_again() {
+    let world = World::new();
+    world.first_push();
+    let renamed = CART
+        .replace("@traffic", "@aliases([\"OldEvent\"])\n  @traffic")
+        .replace("AddToCartEvent", "CartEvent");
+    let renamed = renamed.replace("OldEvent", "AddToCartEvent");
+    let (number, head) = open(&world, &[("schemas/cart.avdl", &renamed)]);
+    assert!(world.answers(number)[0].contains("1 rename"), "{:?}", world.answers(number));
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    let written = world.writes();
+    let pushed = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.push(&pushed);
+    assert_eq!(world.writes(), written, "{}", world.log());
+}
