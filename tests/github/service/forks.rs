@@ -61,3 +61,20 @@ fn the_author_of_a_fork_may_ask_for_nothing() {
     }
     assert_eq!(world.datadog.requests().len(), 0);
 }
+
+#[test]
+fn a_fork_that_changes_the_configuration_waits_for_a_word_when_it_is_merged() {
+    let world = World::new();
+    let config = format!("{}[defaults.traffic_threshold_monitor]\nwindow = \"10m\"\n", world.config());
+    let files = [("bellwether.toml", &*config), ("schemas/cart.avdl", &CART.replace("500", "200"))];
+    let head = world.commit(&files);
+    let fork = Some("mallory/schemas");
+    let number = world.repository.open(&Pull { head: &head, author: "mallory", fork, ..Pull::default() });
+    world.repository.changes(number, &["bellwether.toml", "schemas/cart.avdl"]);
+    world.pull_event("opened", number, false);
+    assert!(world.answers(number)[0].contains("1 change"), "{:?}", world.seen(number, &head));
+    world.repository.merge(number, &head);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0], "{}", world.log());
+    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"), "{}", world.log());
+}
