@@ -55,8 +55,8 @@ impl Addresses {
     /// Whether an address is one of them.
     pub fn contain(&self, address: &str) -> bool {
         self.matcher.as_ref().is_none_or(|matcher| matcher.is_match(address))
-            && !self.except.iter().any(|except| except.as_str() == address)
-            && self.within.as_ref().is_none_or(|within| within.iter().any(|one| one.as_str() == address))
+            && !self.except.contains(address)
+            && self.within.as_ref().is_none_or(|within| within.contains(address))
     }
 
     /// How people call them: the pattern; none if they are all.

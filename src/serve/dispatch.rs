@@ -1,19 +1,16 @@
 //! Which environments a job is about, and who does it. What needs no environment is done here.
 
-use std::time::Duration;
-
 use super::job::{Answer, Comment, Job, Receipt, Task};
 use super::log::Level;
 use super::site::Site;
 use super::trouble::{Failures, Trouble};
-use super::workspace::{archive, changed_files, read_project, touches};
+use super::workspace::{archive, changed_files, project_of, touches};
 use super::{Service, merge_queue, merging, planning, registering, speech};
 use crate::config::{Config, Target};
 use crate::github::{Permission, PullRequest, Reaction};
 use crate::ops::Connection;
-use crate::project::{CONFIG_FILE, Project};
+use crate::project::Project;
 use crate::review::{Command, Said, Verb};
-use crate::stop;
 
 /// What came of a job.
 pub enum Outcome {
@@ -57,16 +54,6 @@ impl Context<'_> {
             ));
         }
         Ok(pull)
-    }
-
-    /// Waits until GitHub has caught up with what it told.
-    pub async fn wait(&self, time: Duration) -> Result<(), Trouble> {
-        tokio::select! {
-            () = self.service.settings.retry.clock.wait(time) => Ok(()),
-            () = self.service.stop.reached(stop::Level::Drain) => {
-                Err(Trouble::Kept("the service was stopped".to_owned()))
-            }
-        }
     }
 
     /// Closes a connection to Datadog. What was found out or done over it counts, whatever comes of that.
@@ -136,11 +123,7 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         return Ok(Outcome::Answer(answer));
     }
     let head = site.client.branch_head(&branch).await?;
-    let files = archive(site, &head).await?;
-    let project = match files.contains_key(CONFIG_FILE) {
-        true => Some(read_project(files).await?),
-        false => None,
-    };
+    let project = project_of(archive(site, &head).await?).await?;
     if let Task::Said { comment, .. } = &job.task {
         return Ok(said(job, project.as_ref(), comment));
     }

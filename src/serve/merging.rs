@@ -11,7 +11,7 @@ use super::planning;
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
-use super::workspace::{Built, Workspace, build, touches, touches_config};
+use super::workspace::{Built, archive, build, project_of, touches, touches_config};
 use crate::github::{CommitSha, PullRequest};
 use crate::ops::{Addresses, Connection};
 use crate::plan::{Action, Change, FieldChange, Plan, REV_FIELD};
@@ -37,7 +37,7 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
     let (ledger, repository) = (&service.ledger, &context.job.repository);
     let pull = context.pull().await?;
     let head = head_with(context, &pull).await?;
-    let built = build(Workspace::of_branch(site, &head).await?.files, context.environment.to_owned()).await?;
+    let built = build(archive(site, &head).await?, context.environment.to_owned()).await?;
     let shown = ledger.shown(repository, context.number, context.environment)?;
     let is_live = !ledger.registered(repository, context.number)?.is_empty();
     // Nobody who merged it has asked for anything: what others left is not its business.
@@ -221,7 +221,7 @@ pub async fn pushed(
     let (site, environment) = (context.site, context.environment);
     let branch = site.client.default_branch().await?;
     for wait in [Duration::ZERO, CATCHING_UP] {
-        context.wait(wait).await?;
+        context.service.wait(wait).await?;
         if site.client.merged_as(pushed, &branch).await?.is_some() {
             context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
             return Ok(Answer::default());
@@ -234,7 +234,7 @@ pub async fn pushed(
     }
     // The newest files: a later push may have changed the same monitors.
     let head = site.client.branch_head(&branch).await?;
-    let built = build(Workspace::of_branch(site, &head).await?.files, environment.to_owned()).await?;
+    let built = build(archive(site, &head).await?, environment.to_owned()).await?;
     match apply_left(context, &Mandate::Changed(&changed), &head, &built).await? {
         // Where nothing was done, nothing is told.
         Left::Nothing(_) if !context.job.begun => Ok(Answer::default()),
@@ -257,9 +257,9 @@ async fn changed(
     before: Option<&CommitSha>,
 ) -> Result<Plan, Trouble> {
     let (site, environment) = (context.site, context.environment);
-    let built = build(Workspace::of_branch(site, pushed).await?.files, environment.to_owned()).await?;
+    let built = build(archive(site, pushed).await?, environment.to_owned()).await?;
     let base = match before {
-        Some(before) => Workspace::of_branch(site, before).await?.project().await?,
+        Some(before) => project_of(archive(site, before).await?).await?,
         None => None,
     };
     let compiled = again(&built, environment)?;

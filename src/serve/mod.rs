@@ -221,6 +221,14 @@ impl Service {
         site.get_or_try_init(open).await.map(Arc::clone)
     }
 
+    /// Waits; when the service is stopped meanwhile, what waits is kept for the next start.
+    async fn wait(&self, time: Duration) -> Result<(), Trouble> {
+        tokio::select! {
+            () = self.settings.retry.clock.wait(time) => Ok(()),
+            () = self.stop.reached(Level::Drain) => Err(Trouble::Kept("the service was stopped".to_owned())),
+        }
+    }
+
     /// The repository as it is set up.
     fn watched(&self, repository: &Repository) -> Option<&Watched> {
         let name = repository.to_string();

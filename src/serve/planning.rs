@@ -127,10 +127,7 @@ async fn make(
     offline: bool,
 ) -> Result<(Finding, CommitSha), Trouble> {
     let (site, environment) = (context.site, context.environment);
-    let workspace = match pull.merged {
-        true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
-        false => Workspace::of_pull(site, pull).await?,
-    };
+    let workspace = Workspace::of_pull(site, pull).await?;
     if !workspace.has_project() {
         return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
     }

@@ -191,12 +191,7 @@ async fn wait(
     service.log_job(Level::Warn, "tried again later", job, id, &trouble.to_string());
     let retry = &service.settings.retry;
     let wait = retry.backoff(count).min(LONGEST_WAIT);
-    tokio::select! {
-        () = retry.clock.wait(wait) => Ok(()),
-        () = service.stop.reached(stop::Level::Drain) => {
-            Err(Trouble::Kept("the service was stopped".to_owned()))
-        }
-    }
+    service.wait(wait).await
 }
 
 /// Does a job, again and again while it fails for a passing reason.

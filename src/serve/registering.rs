@@ -89,10 +89,7 @@ async fn decide(
     if !pull.merged && (pull.fork || !pull.open) {
         return Ok(Decided::Missing(vec![if pull.fork { Missing::Fork } else { Missing::Closed }]));
     }
-    let workspace = match pull.merged {
-        true => Workspace::of_branch(site, &site.client.branch_head(&pull.base_ref).await?).await?,
-        false => Workspace::of_pull(site, pull).await?,
-    };
+    let workspace = Workspace::of_pull(site, pull).await?;
     if !workspace.has_project() {
         return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
     }

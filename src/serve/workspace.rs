@@ -39,10 +39,13 @@ pub struct Built {
 }
 
 impl Workspace {
-    /// What `pull` would make of the base branch.
+    /// What `pull` would make of the base branch; once it is merged, the base branch.
     pub async fn of_pull(site: &Site, pull: &PullRequest) -> Result<Self, Trouble> {
         let client = &site.client;
         let base = client.branch_head(&pull.base_ref).await?;
+        if pull.merged {
+            return Self::of_branch(site, &base).await;
+        }
         let base_files = archive(site, &base).await?;
         let head_files = archive(site, &pull.head_sha).await?;
         let changed = changed_files(site, pull).await?;
@@ -75,7 +78,7 @@ impl Workspace {
     }
 
     /// The default branch.
-    pub async fn of_branch(site: &Site, commit: &CommitSha) -> Result<Self, Trouble> {
+    async fn of_branch(site: &Site, commit: &CommitSha) -> Result<Self, Trouble> {
         let files = archive(site, commit).await?;
         Ok(Self {
             base: commit.clone(),
@@ -98,11 +101,6 @@ impl Workspace {
         let mut files = self.files.clone();
         files.insert(CONFIG_FILE.to_owned(), config.clone());
         read_project(files).await.map(Some)
-    }
-
-    /// The project, if there is one.
-    pub async fn project(self) -> Result<Option<Project>, Trouble> {
-        if self.has_project() { read_project(self.files).await.map(Some) } else { Ok(None) }
     }
 
     /// Whether there is a project at all.
@@ -220,6 +218,11 @@ pub async fn build(files: Files, environment: String) -> Result<Built, Trouble> 
         Ok(Built { project, environment })
     });
     finished(reading).await
+}
+
+/// The project of these files, if there is one.
+pub async fn project_of(files: Files) -> Result<Option<Project>, Trouble> {
+    if files.contains_key(CONFIG_FILE) { read_project(files).await.map(Some) } else { Ok(None) }
 }
 
 /// Reads the files as a project, beside whatever else goes on.

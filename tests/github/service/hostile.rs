@@ -9,15 +9,6 @@ use tar::{EntryType, Header};
 use super::support::{CART, World, runtime, seen};
 use crate::double::{Pull, archive_of, archive_with_links};
 
-fn open(world: &World, files: &[(&str, &str)], base_ref: &str) -> (u64, String) {
-    let head = world.commit(files);
-    let number = world.repository.open(&Pull { head: &head, base_ref, ..Pull::default() });
-    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
-    world.repository.changes(number, &paths);
-    world.pull_event("opened", number, false);
-    (number, head)
-}
-
 /// What is said of a pull request whose head has this archive.
 fn said_of_archive(archive: impl FnOnce(&str) -> Vec<u8>) -> (String, World) {
     let world = World::new();
@@ -43,8 +34,7 @@ fn the_configuration_of_a_pull_request_counts_for_nothing() {
         evil.url()
     );
     let schema = CART.replace("500", "200");
-    let (number, head) =
-        open(&world, &[("bellwether.toml", &config), ("schemas/cart.avdl", &schema)], "main");
+    let (number, head) = world.open(&[("bellwether.toml", &config), ("schemas/cart.avdl", &schema)]);
     world.repository.check_run_of("actions", &head, "test", Some("failure"));
     let comment = world.say("jane", number, "esm prod register");
     assert_eq!(world.repository.reactions(comment).last().unwrap(), "bellwether-bot -1");
@@ -57,14 +47,13 @@ fn a_mistake_in_the_configuration_of_a_pull_request_is_seen_before_it_is_merged(
     let world = World::new();
     for (line, told) in [("[guards]\n", "guards"), ("catalog = [\"none.toml\", 1]\n", "catalog")] {
         let config = format!("{line}{}", world.config());
-        let (number, head) = open(&world, &[("bellwether.toml", &config)], "main");
+        let (number, head) = world.open(&[("bellwether.toml", &config)]);
         let seen = world.seen(number, &head);
         assert!(seen.contains("=== check bellwether/prod failure") && seen.contains(told), "{seen}");
         world.say("jane", number, "esm prod register");
         assert_eq!(world.writes(), [""; 0]);
     }
-    let (number, head) =
-        open(&world, &[("bellwether.toml", "[environments.other]\nsandbox = true\n")], "main");
+    let (number, head) = world.open(&[("bellwether.toml", "[environments.other]\nsandbox = true\n")]);
     let seen = world.seen(number, &head);
     assert!(seen.contains("=== check bellwether/prod success"), "no mistake: {seen}");
 }
@@ -76,7 +65,7 @@ fn a_branch_with_a_configuration_of_its_own_is_no_base() {
     let config = format!("[environments.prod]\napi_url = \"{}\"\n", evil.url());
     let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
     world.repository.branch("mine", &base);
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "mine");
+    let (number, _) = world.open_onto(&[("schemas/cart.avdl", &CART.replace("500", "200"))], "mine");
     world.say("jane", number, "esm prod plan");
     world.say("jane", number, "esm prod register");
     assert_eq!((evil.requests().len(), world.datadog.requests().len()), (0, 0));
@@ -90,7 +79,7 @@ fn a_pull_request_that_is_turned_to_another_branch_is_none_of_ours() {
     let config = format!("[environments.prod]\napi_url = \"{}\"\n[register]\napprovals = 0\n", evil.url());
     let base = world.repository.commit(&[("bellwether.toml", &config), ("schemas/cart.avdl", CART)]);
     world.repository.branch("mine", &base);
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "main");
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     for command in ["esm prod plan", "esm prod register"] {
         // When the service has looked at its branch, and not yet at its files.
@@ -131,7 +120,7 @@ fn a_file_that_is_too_large_and_a_link_are_errors_where_a_schema_should_be() {
     }
     let deep = format!("schemas/{}cart.avdl", "d/".repeat(39));
     let world = World::new();
-    let (number, head) = open(&world, &[(&deep, CART)], "main");
+    let (number, head) = world.open(&[(&deep, CART)]);
     let seen = world.seen(number, &head);
     assert!(seen.contains("cart.avdl lies 40 directories deep"), "{seen}");
 }
@@ -158,7 +147,7 @@ fn elsewhere_they_do_not_matter() {
     assert!(seen.contains("=== check bellwether/prod success: \"1 create\""), "{seen}");
     // Nor are they in anybody's way on the default branch.
     world.repository.branch("main", &world.commit(&[(&deep, "")]));
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &schema)], "main");
+    let (number, head) = world.open(&[("schemas/cart.avdl", &schema)]);
     let seen = world.seen(number, &head);
     assert!(seen.contains("=== check bellwether/prod success: \"1 create\""), "{seen}");
 }
@@ -195,7 +184,7 @@ fn an_archive_that_leads_out_of_itself_is_not_read() {
 fn an_import_cannot_leave_the_repository() {
     let world = World::new();
     let schema = "import idl \"../../../../etc/passwd\";\nprotocol P { record R { string id; } }\n";
-    let (number, head) = open(&world, &[("schemas/cart.avdl", schema)], "main");
+    let (number, head) = world.open(&[("schemas/cart.avdl", schema)]);
     let seen = world.seen(number, &head);
     assert!(!seen.contains("root:"), "{seen}");
     seen!("import_out_of_the_repository", seen);
@@ -205,7 +194,7 @@ fn an_import_cannot_leave_the_repository() {
 fn in_public_only_names_of_monitors_and_fields_are_shown() {
     let world = World::new();
     world.repository.publish();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))], "main");
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let shown = world.answers(number).join("\n");
     assert!(!shown.contains("sum:events.received"), "{shown}");
     seen!("public", shown);
@@ -221,6 +210,6 @@ protocol Shop {
   record AddToCartEvent { string id; }
 }
 "#;
-    let (number, _) = open(&world, &[("schemas/cart.avdl", schema)], "main");
+    let (number, _) = world.open(&[("schemas/cart.avdl", schema)]);
     seen!("hostile_text", world.answers(number).join("\n---\n"));
 }

@@ -12,19 +12,10 @@ fn many(count: usize) -> String {
     format!("@namespace(\"com.example\")\nprotocol Many {{\n{records}}}\n")
 }
 
-fn open(world: &World, files: &[(&str, &str)]) -> (u64, String) {
-    let head = world.commit(files);
-    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
-    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
-    world.repository.changes(number, &paths);
-    world.pull_event("opened", number, false);
-    (number, head)
-}
-
 #[test]
 fn a_merge_applies_what_was_planned_once() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.merge(number, &head);
     // The push of the merge is the pull request's.
     world.deliver("push", &push_payload("refs/heads/main", &"b".repeat(40), &head));
@@ -41,7 +32,7 @@ fn a_merge_applies_what_was_planned_once() {
 #[test]
 fn a_merge_that_asks_for_more_than_was_shown_waits_for_a_word() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let merge =
         world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
     world.repository.merge(number, &merge);
@@ -64,7 +55,7 @@ fn a_push_to_the_default_branch_is_applied_under_the_guards() {
     seen!("push_applied", world.seen(0, &pushed));
 
     // Five of six would go; that takes somebody's word, and exactly theirs.
-    let (number, head) = open(&world, &[("schemas/many.avdl", &many(0))]);
+    let (number, head) = world.open(&[("schemas/many.avdl", &many(0))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     seen!("deletes_above_the_limit", world.answers(number).pop().unwrap());
@@ -88,7 +79,7 @@ fn a_push_to_the_default_branch_is_applied_under_the_guards() {
 #[test]
 fn closing_what_was_registered_warns() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     assert_eq!(world.writes(), ["POST /api/v1/monitor"]);
@@ -100,7 +91,7 @@ fn closing_what_was_registered_warns() {
 #[test]
 fn closing_what_was_never_registered_says_nothing() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.close(number);
     world.pull_event("closed", number, false);
     assert_eq!(world.answers(number).len(), 1, "the plan");
@@ -109,7 +100,7 @@ fn closing_what_was_never_registered_says_nothing() {
 #[test]
 fn a_merge_of_a_commit_that_nobody_saw_a_plan_of_waits_for_a_word() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let unseen = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "1"))]);
     world.repository.push(number, &unseen);
     world.repository.merge(number, &unseen);
@@ -125,7 +116,7 @@ fn a_merge_that_touches_nothing_applies_nothing_that_others_left() {
     let world = World::new();
     let left = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.branch("main", &left);
-    let (number, head) = open(&world, &[("README.md", "hello")]);
+    let (number, head) = world.open(&[("README.md", "hello")]);
     world.repository.merge(number, &head);
     world.pull_event("closed", number, true);
     assert_eq!(world.writes(), [""; 0], "{}", world.log());
@@ -138,7 +129,7 @@ fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
     let first = world.commit(&[("README.md", "hello")]);
     world.repository.branch("main", &first);
     world.first_push();
-    let (number, head) = open(&world, &[("schemas/many.avdl", &many(2))]);
+    let (number, head) = world.open(&[("schemas/many.avdl", &many(2))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     let registered = world.writes().len();
@@ -150,7 +141,7 @@ fn what_an_open_pull_request_has_registered_is_not_taken_back_by_others() {
     // Nobody keeps it any more.
     world.repository.close(number);
     world.pull_event("closed", number, false);
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "300"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "300"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     let deleted = world.writes().iter().filter(|call| *call == "DELETE /api/v1/monitor").count();
@@ -182,7 +173,7 @@ fn what_came_of_a_push_is_told_whatever_stood_in_its_way() {
 #[test]
 fn a_merge_that_github_lists_late_is_no_push() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let merge =
         world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
     let before = world.repository.head("main");
@@ -198,7 +189,7 @@ fn a_merge_that_github_lists_late_is_no_push() {
 fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_were_refused() {
     let world = World::new();
     world.first_push();
-    let (number, _) = open(&world, &[("schemas/many.avdl", &many(1))]);
+    let (number, _) = world.open(&[("schemas/many.avdl", &many(1))]);
     let more = world.commit(&[("schemas/many.avdl", &many(3))]);
     world.repository.merge(number, &more);
     world.pull_event("closed", number, true);
@@ -227,7 +218,7 @@ fn a_push_is_applied_though_a_merge_that_touches_nothing_came_after_it() {
     world.first_push();
     let before = world.repository.head("main");
     let pushed = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
-    let (number, _) = open(&world, &[("README.md", "hello")]);
+    let (number, _) = world.open(&[("README.md", "hello")]);
     let merge = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("README.md", "hello")]);
     world.repository.merge(number, &merge);
     world.pull_event("closed", number, true);
@@ -238,7 +229,7 @@ fn a_push_is_applied_though_a_merge_that_touches_nothing_came_after_it() {
 #[test]
 fn a_merge_is_waited_for_until_github_knows_of_it() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let as_it_was = world.repository.pull(number);
     world.repository.merge(number, &head);
     // What GitHub answers is older than what it tells.
@@ -252,12 +243,12 @@ fn a_merge_is_waited_for_until_github_knows_of_it() {
 #[test]
 fn what_a_merged_pull_request_has_registered_is_everybody_s_again() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     // Nobody tells of the merge.
     world.repository.merge(number, &head);
-    let (next, head) = self::open(&world, &[("schemas/cart.avdl", &CART.replace("500", "7"))]);
+    let (next, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "7"))]);
     world.repository.review(next, "rita", "APPROVED", &head);
     world.say("jane", next, "esm prod register");
     assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
@@ -266,10 +257,10 @@ fn what_a_merged_pull_request_has_registered_is_everybody_s_again() {
 #[test]
 fn nothing_left_says_what_was_left_out() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
-    let (next, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "7"))]);
+    let (next, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "7"))]);
     world.repository.merge(next, &head);
     world.pull_event("closed", next, true);
     assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
@@ -279,7 +270,7 @@ fn nothing_left_says_what_was_left_out() {
 #[test]
 fn a_plan_that_is_shown_after_the_merge_is_no_word() {
     let world = World::new();
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let merge =
         world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
     world.repository.merge(number, &merge);
@@ -296,7 +287,7 @@ fn a_plan_that_is_shown_after_the_merge_is_no_word() {
 fn what_was_refused_is_not_applied_with_another_edit_of_the_same_monitor() {
     let world = World::new();
     world.first_push();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     let unseen = CART.replace("500", "1");
     let merge = world.commit(&[("schemas/cart.avdl", &unseen)]);
     world.repository.push(number, &merge);
@@ -317,7 +308,7 @@ fn a_monitor_that_an_open_pull_request_has_renamed_is_not_made_again() {
         .replace("@traffic", "@aliases([\"OldEvent\"])\n  @traffic")
         .replace("AddToCartEvent", "CartEvent");
     let renamed = renamed.replace("OldEvent", "AddToCartEvent");
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &renamed)]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &renamed)]);
     assert!(world.answers(number)[0].contains("1 rename"), "{:?}", world.answers(number));
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");

@@ -11,16 +11,6 @@ fn cart(limit: &str) -> String {
     CART.replace("500", limit)
 }
 
-/// A pull request that was looked at.
-fn open(world: &World, files: &[(&str, &str)]) -> (u64, String) {
-    let head = world.commit(files);
-    let number = world.repository.open(&Pull { head: &head, ..Pull::default() });
-    let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
-    world.repository.changes(number, &paths);
-    world.pull_event("opened", number, false);
-    (number, head)
-}
-
 /// How the checks of a commit ended, in the order in which they were written.
 fn conclusions(world: &World, commit: &str) -> Vec<String> {
     world.repository.check_runs(commit).into_iter().filter_map(|run| run.conclusion).collect()
@@ -36,7 +26,7 @@ fn group(world: &World, files: &[(&str, &str)]) -> String {
 #[test]
 fn a_pull_request_that_touches_nothing_has_its_checks_and_no_comment() {
     let world = World::with(STAGING);
-    let (number, head) = open(&world, &[("Cargo.toml", "[package]\n"), ("src/main.rs", "")]);
+    let (number, head) = world.open(&[("Cargo.toml", "[package]\n"), ("src/main.rs", "")]);
     assert_eq!(world.answers(number), [""; 0]);
     assert_eq!(world.datadog.requests().len(), 0);
     let calls = world.github.calls();
@@ -77,7 +67,7 @@ fn a_plan_of_a_part_says_nothing_in_the_check() {
     world.first_push();
     let before = world.writes().len();
     assert_eq!(before, 6, "{}", world.log());
-    let (number, head) = open(&world, &[("schemas/many.avdl", "protocol Many {}")]);
+    let (number, head) = world.open(&[("schemas/many.avdl", "protocol Many {}")]);
     assert_eq!(conclusions(&world, &head), ["action_required"]);
     world.say("jane", number, "esm prod plan --only com.example.Event1/*");
     let plan = world.answers(number).remove(0);
@@ -122,9 +112,9 @@ fn a_link_on_the_way_to_the_schemas_is_no_pull_request_that_touches_nothing() {
 fn changed_files_that_github_cannot_list_are_all_files() {
     let world = World::new();
     world.github.fault(Fault::status("GET", "/files", 422).times(9));
-    let (_, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (_, head) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
-    let (_, head) = open(&world, &[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
+    let (_, head) = world.open(&[("schemas/cart.avdl", &CART.replace("traffic", "trafic"))]);
     assert_eq!(conclusions(&world, &head), ["failure"], "{}", world.log());
 }
 
@@ -132,7 +122,7 @@ fn changed_files_that_github_cannot_list_are_all_files() {
 fn remarks_that_github_does_not_take_do_not_keep_the_check_away() {
     let world = World::new();
     world.github.fault(Fault::status("POST", "/check-runs", 422));
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
     let output = &world.repository.check_runs(&head)[0].output;
     assert_eq!(output["annotations"], json!([]));
@@ -144,7 +134,7 @@ fn remarks_that_github_does_not_take_do_not_keep_the_check_away() {
     assert_eq!(world.answers(number).len(), 1);
     // What else it does not take is no matter of remarks.
     world.github.fault(Fault::status("POST", "/check-runs", 422));
-    let (_, head) = open(&world, &[("README.md", "hello")]);
+    let (_, head) = world.open(&[("README.md", "hello")]);
     assert_eq!(conclusions(&world, &head), [""; 0]);
 }
 
@@ -173,7 +163,7 @@ fn where_there_is_no_project_there_is_no_check() {
     let world = World::new();
     let base = world.repository.commit(&[("README.md", "hello")]);
     world.repository.branch("main", &base);
-    let (number, head) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     assert_eq!(world.seen(number, &head), "");
     assert_eq!(group(&world, &[("schemas/cart.avdl", &cart("200"))]), "");
 }
@@ -181,7 +171,7 @@ fn where_there_is_no_project_there_is_no_check() {
 #[test]
 fn a_plan_does_not_stay_where_the_pull_request_touches_nothing_any_more() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     assert!(world.answers(number)[0].contains("`prod` plan"));
     let back = world.commit(&[("README.md", "hello")]);
     world.repository.push(number, &back);
@@ -201,7 +191,7 @@ fn taken_back(world: &World) -> (u64, String) {
     let base = world.commit(&[("README.md", "hello")]);
     world.repository.branch("main", &base);
     world.first_push();
-    let (number, head) = open(world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
     assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
@@ -313,7 +303,7 @@ fn a_queue_is_not_held_up_by_the_mistakes_that_it_mends() {
 #[test]
 fn what_comes_through_a_queue_is_applied_once() {
     let world = World::new();
-    let (number, _) = open(&world, &[("schemas/cart.avdl", &cart("200"))]);
+    let (number, _) = world.open(&[("schemas/cart.avdl", &cart("200"))]);
     let group = world.commit(&[("schemas/cart.avdl", &cart("200"))]);
     let payload = group_payload("checks_requested", &group, "refs/heads/main");
     world.deliver("merge_group", &payload);

@@ -357,6 +357,23 @@ impl World {
         number
     }
 
+    /// A pull request that changes these files, and that the service was told of; and its head.
+    #[track_caller]
+    pub fn open(&self, files: &[(&str, &str)]) -> (u64, String) {
+        self.open_onto(files, "main")
+    }
+
+    /// The same, for this branch.
+    #[track_caller]
+    pub fn open_onto(&self, files: &[(&str, &str)], base_ref: &str) -> (u64, String) {
+        let head = self.commit(files);
+        let number = self.repository.open(&Pull { head: &head, base_ref, ..Pull::default() });
+        let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+        self.repository.changes(number, &paths);
+        self.pull_event("opened", number, false);
+        (number, head)
+    }
+
     /// A commit of the base's configuration and these files.
     pub fn commit(&self, files: &[(&str, &str)]) -> String {
         let config = self.config();
