@@ -86,6 +86,15 @@ fn edits() -> impl Strategy<Value = Vec<(usize, Edit)>> {
     proptest::collection::vec((0..12_usize, edit), 0..4)
 }
 
+/// Makes the edits, each on the monitor at its index, counted around.
+fn edit_monitors(server: &Server, edits: Vec<(usize, Edit)>) {
+    let ids: Vec<u64> = server.monitors().iter().map(|monitor| monitor["id"].as_u64().unwrap()).collect();
+    for (index, edit) in edits {
+        let Some(&id) = ids.get(index % ids.len().max(1)) else { continue };
+        server.edit(id, |body| edit.make(body));
+    }
+}
+
 /// Plans, and applies if asked to.
 async fn run(root: &Path, url: &str, store: &Store, reset_drift: bool, apply: bool) -> Plan {
     let world = World::new(root, store.clone(), url, Default::default());
@@ -125,16 +134,18 @@ proptest! {
         let plan = go(false, false);
         prop_assert!(plan.changes.is_empty() && plan.drift.is_empty(), "{plan:?}");
 
-        let ids: Vec<u64> = server.monitors().iter().map(|monitor| monitor["id"].as_u64().unwrap()).collect();
-        let mut edited = std::collections::BTreeSet::new();
-        for (index, edit) in edits.clone() {
-            let Some(&id) = ids.get(index % ids.len().max(1)) else { continue };
-            let before = server.monitor(id);
-            server.edit(id, |body| edit.make(body));
-            if ["name", "message", "priority", "options", "tags"].iter().any(|key| server.monitor(id)[key] != before[key]) {
-                edited.insert(id);
-            }
-        }
+        let original = server.monitors();
+        edit_monitors(&server, edits);
+        // Two edits can undo each other, so that what counts is where they end.
+        let is_edited = |before: &Value, after: &Value| {
+            ["name", "message", "priority", "options", "tags"].iter().any(|key| after[key] != before[key])
+        };
+        let edited: std::collections::BTreeSet<u64> = original
+            .iter()
+            .map(|before| (before, before["id"].as_u64().unwrap()))
+            .filter(|(before, id)| is_edited(before, &server.monitor(*id)))
+            .map(|(_, id)| id)
+            .collect();
         let plan = go(false, true);
         let held: std::collections::BTreeSet<u64> = plan.drift.iter().filter_map(|drift| drift.id).map(|id| id.0).collect();
         prop_assert!(plan.changes.is_empty(), "{plan:?}");
@@ -160,21 +171,14 @@ proptest! {
         let write = project(root, &server);
         let store = Store::open(&root.join("state")).unwrap();
         let go = |apply| runtime().block_on(run(root, server.url(), &store, false, apply));
-        let edit = |edits: Vec<(usize, Edit)>| {
-            let ids: Vec<u64> = server.monitors().iter().map(|monitor| monitor["id"].as_u64().unwrap()).collect();
-            for (index, edit) in edits {
-                let Some(&id) = ids.get(index % ids.len().max(1)) else { continue };
-                server.edit(id, |body| edit.make(body));
-            }
-        };
 
         write(&first);
         go(true);
-        edit(edits);
+        edit_monitors(&server, edits);
         write(&second);
         let saved = go(false);
         prop_assume!(saved.blocked.is_empty());
-        edit(later);
+        edit_monitors(&server, later);
         let (mark, before) = (server.mark(), server.monitors());
         let world = World::new(root, store.clone(), server.url(), Default::default());
         match runtime().block_on(world.apply_saved(saved.clone())) {
