@@ -1,6 +1,7 @@
 //! Addresses of DogStatsD servers, in the notation of Datadog's clients: `udp://`, `unixgram://`, `unixstream://`, `unix://`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -42,6 +43,19 @@ pub enum AddressError {
     /// A path that is not absolute.
     #[error("`{}`: the path has to be absolute, as in unixgram:///run/datadog/dsd.socket", clean_line(.0))]
     Path(String),
+}
+
+impl Address {
+    /// Whether it is on this machine by what is written. No name but `localhost` is looked up for that.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Udp { host, .. } => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
+            }
+            Self::UnixDatagram(_) | Self::UnixStream(_) | Self::Unix(_) => true,
+        }
+    }
 }
 
 impl FromStr for Address {

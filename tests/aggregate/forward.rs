@@ -69,14 +69,36 @@ fn every_transport_delivers_every_line_in_order() {
 
 #[test]
 fn payloads_are_filled_and_no_longer_than_they_may_be() {
-    let server = Server::start(&Addresses::udp());
-    let (mut forwarder, ..) = forwarder(&server.address());
-    send(&mut forwarder, &some_lines(200));
-    forwarder.finish(LONG);
-    let payloads = server.stop();
-    let (last, full) = payloads.split_last().expect("payloads");
-    assert!(full.iter().all(|payload| (1_300..=1_432).contains(&payload.len())));
-    assert!(last.len() <= 1_432);
+    for most in [1_432, 8_192] {
+        let server = Server::start(&Addresses::udp());
+        let address = server.address();
+        let (mut forwarder, ..) = with(&address, Settings { payload: most, ..Settings::of(&address) });
+        send(&mut forwarder, &some_lines(800));
+        forwarder.finish(LONG);
+        let payloads = server.stop();
+        let (last, full) = payloads.split_last().expect("payloads");
+        assert!(full.len() > 1);
+        assert!(full.iter().all(|payload| (most - 132..=most).contains(&payload.len())));
+        assert!(last.len() <= most);
+    }
+}
+
+#[test]
+fn a_payload_fits_into_one_packet_of_the_way_to_the_agent() {
+    let most = |address: &str| Settings::of(&address.parse().expect("an address")).payload;
+    for network in ["udp://10.0.0.1", "udp://agent", "udp://localhost.example.com", "udp://[fd00::1]"] {
+        assert_eq!(most(network), 1_432, "{network}");
+    }
+    for machine in [
+        "udp://localhost",
+        "udp://127.0.0.2:8126",
+        "udp://[::1]:8126",
+        "unixgram:///a",
+        "unixstream:///a",
+        "unix:///a",
+    ] {
+        assert_eq!(most(machine), 8_192, "{machine}");
+    }
 }
 
 #[test]

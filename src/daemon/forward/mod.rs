@@ -36,12 +36,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those for the address: 1432 bytes over UDP, and 8192 on the same machine.
+    /// Those for the address: 8192 bytes on the same machine, where no network has a smaller limit, else 1432.
     pub fn of(address: &Address) -> Self {
-        let payload = match address {
-            Address::Udp { .. } => UDP_PAYLOAD,
-            Address::UnixDatagram(_) | Address::UnixStream(_) | Address::Unix(_) => AGENT_BUFFER,
-        };
+        let payload = if address.is_local() { AGENT_BUFFER } else { UDP_PAYLOAD };
         Self { payload, max_line: AGENT_BUFFER, queue: 1 << 20, patience: Duration::from_millis(5) }
     }
 }
