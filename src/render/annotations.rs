@@ -90,11 +90,6 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic], sources: &Sources, prefix: &st
         });
         // What is embedded in the program is no file of the repository.
         let place = place.filter(|place| !place.file.starts_with('('));
-        let mut message = diagnostic.message.clone();
-        if let Some(label) = diagnostic.primary.as_ref().filter(|label| !label.text.is_empty()) {
-            message.push('\n');
-            message.push_str(&label.text);
-        }
         let level = match diagnostic.severity() {
             Severity::Error => Level::Error,
             Severity::Warning => Level::Warning,
@@ -103,10 +98,20 @@ pub fn of_diagnostics(diagnostics: &[Diagnostic], sources: &Sources, prefix: &st
             level,
             place,
             title: format!("{} {}", diagnostic.code, diagnostic.code.title()),
-            message: with_helps(message, &diagnostic.helps),
+            message: said(diagnostic),
         }
     });
     told.collect()
+}
+
+/// All that a diagnostic says at its place: its message, what is marked there, and its helps.
+pub(super) fn said(diagnostic: &Diagnostic) -> String {
+    let mut message = diagnostic.message.clone();
+    if let Some(label) = diagnostic.primary.as_ref().filter(|label| !label.text.is_empty()) {
+        message.push('\n');
+        message.push_str(&label.text);
+    }
+    with_helps(message, &diagnostic.helps)
 }
 
 /// What a plan changes, one notice for each at its line; what keeps it from being applied, and what Datadog says of it. With

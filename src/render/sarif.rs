@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::annotations::in_repository;
+use super::annotations::{in_repository, said};
 use crate::diag::{Code, Diagnostic, Severity, Sources};
 use crate::normalise::fingerprint;
 use crate::text::clean;
@@ -30,15 +30,11 @@ pub fn sarif(diagnostics: &[Diagnostic], sources: &Sources, prefix: &str, config
             // Without the line: an alert stays the same when something is written above it.
             let print = fingerprint(&[diagnostic.code.as_str(), file, &diagnostic.message]);
             let repeated = seen.entry(print.clone()).and_modify(|times| *times += 1).or_insert(1);
-            let mut text = diagnostic.message.clone();
-            for help in &diagnostic.helps {
-                text.push_str(&format!("\nhelp: {help}"));
-            }
             json!({
                 "ruleId": diagnostic.code.as_str(),
                 "ruleIndex": index,
                 "level": level(diagnostic.severity()),
-                "message": {"text": clean(&text)},
+                "message": {"text": clean(&said(diagnostic))},
                 "locations": [{"physicalLocation": {
                     "artifactLocation": {"uri": uri(&in_repository(file, prefix)), "uriBaseId": "%SRCROOT%"},
                     "region": region(diagnostic, sources),
