@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "two test binaries share it, and none needs all of it")]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -23,11 +24,17 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether there is a Redis to start; says so if there is none.
+/// The program to start: `redis-server`, or what `REDIS_SERVER` names, such as a Valkey.
+fn program() -> OsString {
+    std::env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// Whether there is a Redis to start; says so if there is none. One that is named has to be there.
 pub fn is_installed() -> bool {
-    let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
+    let version = Command::new(program()).arg("--version").stdout(Stdio::null()).status();
     let found = version.is_ok();
     if !found {
+        assert!(std::env::var_os("REDIS_SERVER").is_none(), "{version:?}");
         println!("skipped: there is no redis-server here");
     }
     found
@@ -114,7 +121,7 @@ impl Drop for Server {
 }
 
 fn spawn(directory: &TempDir, port: u16, options: &[String]) -> Child {
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program());
     command.current_dir(directory.path()).arg("--port").arg(port.to_string());
     command.args(["--unixsocket", "redis.sock", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
     command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
