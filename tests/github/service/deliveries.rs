@@ -149,7 +149,7 @@ fn health_and_metrics_tell_how_it_goes() {
     assert_eq!(post(&world, "star", b"{}", SECRET).0, 202);
     assert_eq!(post(&world, "star", b"{}", "another secret, of somebody else").0, 401);
     assert_eq!(world.get("/health"), "{\"status\":\"ok\",\"queue\":0}\n");
-    until("the job's count", || world.get("/metrics").contains("jobs_total"));
+    until("both jobs are counted", || world.get("/metrics").contains("jobs_total{result=\"done\"} 2"));
     seen!("metrics", world.get("/metrics"));
 }
 
