@@ -245,7 +245,7 @@ fn soon(what: &str, path: &str, text: String) {
     let start = Instant::now();
     let (parsed, sources) = parse(vec![input(path, text)]);
     check_all(&parsed, &sources);
-    assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{what}: {:?}", start.elapsed());
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn many_diagnostics_are_drawn_without_reading_the_file_for_each() {
         .chunks(100)
         .map(|part| render::diagnostics(part, &sources, &Page::PLAIN))
         .collect();
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert!(drawn.contains("a.avdl:14999:3"), "the last one has its line in the file");
 }
 

@@ -11,7 +11,7 @@ use bellwether::daemon::receive::{Intake, Receivers, Settings};
 use tempfile::TempDir;
 
 /// Long enough for any machine; nothing waits for so long unless it fails.
-pub const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// Hands payloads on.
 pub struct Hand(Sender<Vec<u8>>);

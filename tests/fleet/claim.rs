@@ -71,7 +71,7 @@ fn a_lease_that_has_run_out_hands_over() {
     assert_eq!(a.claim(&rule, END).unwrap(), yours(None));
     let start = Instant::now();
     wait_until("the lease is over", || b.claim(&rule, END).unwrap() == yours(None));
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(30));
     // The slow one is late, and both say that it is done.
     a.finish(&rule, END, "a").unwrap();
     b.finish(&rule, END, "b").unwrap();

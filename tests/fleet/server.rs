@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something holds, and gives up after a while.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -57,7 +57,7 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 pub fn until(what: &str, test: impl Fn() -> bool) {
     let started = Instant::now();
     while !test() {
-        assert!(started.elapsed() < Duration::from_secs(20), "{what} did not come");
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not come");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -278,13 +278,13 @@ impl World {
     /// Stops the service in order.
     pub fn stop(&mut self) {
         let service = self.service.take().unwrap();
-        runtime().block_on(service.stop(Duration::from_secs(10)));
+        runtime().block_on(service.stop(Duration::from_secs(60)));
     }
 
     /// Stops the service, which may take as long as it likes; whether it took no longer than a moment.
     pub fn stop_at_once(&mut self) -> bool {
         let stopping = self.service.take().unwrap().stop(Duration::from_secs(3600));
-        runtime().block_on(async { tokio::time::timeout(Duration::from_secs(8), stopping).await }).is_ok()
+        runtime().block_on(async { tokio::time::timeout(Duration::from_secs(30), stopping).await }).is_ok()
     }
 
     /// Posts to the webhook, with these headers.
