@@ -12,8 +12,8 @@ use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, archive, build, project_of, touches, touches_config};
-use crate::github::{CommitSha, PullRequest};
-use crate::ops::{Addresses, Connection};
+use crate::github::{self, CommitSha, PullRequest};
+use crate::ops::{Addresses, Connection, Failure};
 use crate::plan::{Action, Change, FieldChange, Plan, REV_FIELD};
 use crate::render::count;
 use crate::review::{Missing, judge_plan, subset};
@@ -65,7 +65,14 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
         },
         _ => Mandate::Nothing(Missing::Plan),
     };
-    let left = apply_left(context, &mandate, &head, &built).await?;
+    let left = match apply_left(context, &mandate, &head, &built).await {
+        // The plan's comment and its check are to name the mistakes.
+        Err(Trouble::Told(failure)) if matches!(*failure, Failure::Diagnostics(_)) => {
+            planning::show(context, &pull, &Asked::default(), false).await?;
+            return Err(Trouble::Told(failure));
+        }
+        left => left?,
+    };
     // The default branch knows of it now, whatever came of that.
     ledger.settle(repository, context.number, context.environment)?;
     match left {

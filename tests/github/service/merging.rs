@@ -335,3 +335,15 @@ fn what_an_open_pull_request_has_registered_is_not_renamed_by_others() {
     let said = world.answers(next).pop().unwrap();
     assert!(said.contains("that other pull requests have registered"), "{said}");
 }
+
+#[test]
+fn mistakes_that_a_merge_meets_are_named_where_it_says_so() {
+    let world = World::new();
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let files = [("schemas/cart.avdl", &*CART.replace("500", "200")), ("schemas/broken.avdl", "no schema")];
+    world.repository.merge(number, &world.commit(&files));
+    world.pull_event("closed", number, true);
+    let answers = world.answers(number);
+    assert!(answers[1].contains("the plan's comment and the check name them"), "{answers:?}");
+    assert!(answers[0].contains("schemas/broken.avdl"), "{answers:?}");
+}
