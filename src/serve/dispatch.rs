@@ -73,7 +73,7 @@ impl Context<'_> {
 pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> Result<Outcome, Trouble> {
     let site = service.site(&job.repository).await?;
     let Some(environment) = job.environment.as_deref() else {
-        return divide(service, &site, id, job).await;
+        return divide(service, &site, (id, job), failures).await;
     };
     let number = job.task.number().unwrap_or_default();
     let context = Context { service, site: &site, job, id, number, environment, failures };
@@ -95,7 +95,12 @@ pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> R
     Ok(Outcome::Answer(answer))
 }
 
-async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Outcome, Trouble> {
+async fn divide(
+    service: &Service,
+    site: &Site,
+    (id, job): (u64, &Job),
+    failures: Failures,
+) -> Result<Outcome, Trouble> {
     let silence = |reason: &str| {
         service.log_job(Level::Info, "nothing to do", job, id, reason);
         Ok(Outcome::Answer(Answer::default()))
@@ -133,7 +138,14 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         if !pull.open {
             return silence("it is closed");
         }
-        let changed = changed_files(site, pull).await?;
+        let changed = match changed_files(site, pull).await {
+            Err(trouble @ Trouble::Later(_)) if !failures.is_last(&trouble) => return Err(trouble),
+            // Each environment's check tells it.
+            Err(Trouble::Later(_) | Trouble::Failed(_)) => {
+                return Ok(Outcome::Parts(parts(job, &environments)));
+            }
+            changed => changed?,
+        };
         // What it has registered, an earlier commit asked for: the plan takes it back.
         let is_live = !service.ledger.registered(&job.repository, *number)?.is_empty();
         if !is_live && !touches(site, &project, &changed) {
