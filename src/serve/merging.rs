@@ -227,11 +227,13 @@ pub async fn pushed(
 ) -> Result<Answer, Trouble> {
     let (site, environment) = (context.site, context.environment);
     let branch = site.client.default_branch().await?;
-    for wait in [Duration::ZERO, CATCHING_UP] {
-        context.service.wait(wait).await?;
-        if site.client.merged_as(pushed, &branch).await?.is_some() {
-            context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
-            return Ok(Answer::default());
+    if !is_way_back(context, pushed, before).await? {
+        for wait in [Duration::ZERO, CATCHING_UP] {
+            context.service.wait(wait).await?;
+            if site.client.merged_as(pushed, &branch).await?.is_some() {
+                context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
+                return Ok(Answer::default());
+            }
         }
     }
     let changed = changed(context, pushed, before).await?;
@@ -254,6 +256,20 @@ pub async fn pushed(
             let missing = speech::for_readers(missing, site.is_public());
             Ok(Answer::of_push(pushed, speech::push_refused(context.job, &missing)))
         }
+    }
+}
+
+/// Whether the branch was set back to a commit that it had before: whatever was merged as that commit then is not merged now.
+async fn is_way_back(
+    context: &Context<'_>,
+    pushed: &CommitSha,
+    before: Option<&CommitSha>,
+) -> Result<bool, Trouble> {
+    let Some(before) = before else { return Ok(false) };
+    match context.site.client.merge_base(before, pushed).await {
+        Ok(common) => Ok(common == *pushed),
+        Err(github::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
