@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::apply::{Order, apply};
 use super::comparing::{Asked, Compared, again, against, with};
 use super::dispatch::Context;
-use super::job::Answer;
+use super::job::{Answer, Ended};
 use super::log::Level;
 use super::planning;
 use super::site::Purpose;
@@ -245,12 +245,14 @@ pub async fn pushed(
     let head = site.client.branch_head(&branch).await?;
     let built = build(archive(site, &head).await?, environment.to_owned()).await?;
     match apply_left(context, &Mandate::Changed(&changed), &head, &built).await? {
-        // Where nothing was done, nothing is told.
-        Left::Nothing(_) if !context.job.begun => Ok(Answer::default()),
         Left::Nothing(about) => {
             Ok(Answer::of_finished_push(pushed, speech::nothing_left(environment, &head, about.as_deref())))
         }
-        Left::Applied(answer) => Ok(answer),
+        // The check is that of the commit that was pushed, whatever came after it.
+        Left::Applied(Answer { comment, receipt, ended }) => {
+            let ended = ended.map(|ended| Ended { head: Some(pushed.clone()), ..ended });
+            Ok(Answer { comment, receipt, ended })
+        }
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let missing = speech::for_readers(missing, site.is_public());
