@@ -165,3 +165,10 @@ fn header(built: &Built, planned: &Planned, target: &str) -> Header {
     let (project, snapshot) = (&built.project, &planned.refreshed.snapshot);
     Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
 }
+
+/// A plan that can be compared with `fresh`, whatever composites are called in it.
+pub fn with_operands(plan: &Plan, fresh: &Planned) -> Plan {
+    let mut plan = plan.clone();
+    ops::name_operands(&mut plan, &fresh.compiled.graph, &fresh.refreshed);
+    plan
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::apply::{Order, apply};
-use super::comparing::{Asked, Compared, again, against, with};
+use super::comparing::{Asked, Compared, again, against, with, with_operands};
 use super::dispatch::Context;
 use super::job::{Answer, Ended};
 use super::log::Level;
@@ -152,10 +152,11 @@ async fn apply_over(
     }
     let mut missing = Vec::new();
     let mut fell_away = 0;
+    let fresh = with_operands(&planned.plan, &planned);
     match mandate {
         Mandate::Nothing(reason) => missing.push(reason.clone()),
-        Mandate::Changed(plan) => missing.extend(beyond(plan, &planned.plan)),
-        Mandate::Shown(plan) => match subset(plan, &planned.plan) {
+        Mandate::Changed(plan) => missing.extend(beyond(plan, &fresh)),
+        Mandate::Shown(plan) => match subset(&with_operands(plan, &planned), &fresh) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
         },

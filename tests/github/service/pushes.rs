@@ -1,6 +1,6 @@
 //! Pushes to the default branch that are no merge.
 
-use super::support::{CART, World, push_payload};
+use super::support::{CART, COMPOSITE, World, push_payload};
 
 /// A default branch with this schema, which is applied.
 fn applied(schema: &str) -> World {
@@ -22,6 +22,15 @@ fn what_a_push_leaves_to_an_open_pull_request_is_told() {
     assert_eq!(world.writes(), ["POST /api/v1/monitor", "PUT /api/v1/monitor"], "{}", world.log());
     let seen = world.seen(0, &pushed);
     assert!(seen.contains("all but 1 that other pull requests have registered"), "{seen}");
+}
+
+#[test]
+fn a_composite_is_pushed_like_any_other() {
+    let world = applied(COMPOSITE);
+    assert_eq!(world.writes().len(), 3, "{}", world.log());
+    let pushed = world.commit(&[("schemas/cart.avdl", &COMPOSITE.replace("&&", "||"))]);
+    world.push(&pushed);
+    assert_eq!(world.writes()[3..], ["PUT /api/v1/monitor"], "{}", world.seen(0, &pushed));
 }
 
 #[test]
