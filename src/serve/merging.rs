@@ -25,7 +25,9 @@ const CATCHING_UP: Duration = Duration::from_secs(30);
 enum Mandate<'p> {
     /// This or less: the whole plan that was shown.
     Shown(&'p Plan),
-    /// What these schemas alone have changed: those of a fork, or of a push. Nobody was shown a plan against Datadog.
+    /// What the schemas of a fork alone have changed, which was shown. Nobody was shown a plan against Datadog.
+    Compared(&'p Plan),
+    /// What the schemas of a push alone have changed, as they are by now. Nobody was shown anything.
     Changed(&'p Plan),
     /// Nothing without a word, for this reason.
     Nothing(Missing),
@@ -61,7 +63,7 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
             true if touches_config(site, &site.client.changed_files(context.number).await?) => {
                 Mandate::Nothing(Missing::Plan)
             }
-            true => Mandate::Changed(plan),
+            true => Mandate::Compared(plan),
         },
         _ => Mandate::Nothing(Missing::Plan),
     };
@@ -139,7 +141,7 @@ async fn apply_over(
     connection: &Connection,
 ) -> Result<Left, Trouble> {
     let within = match mandate {
-        Mandate::Changed(plan) => {
+        Mandate::Compared(plan) | Mandate::Changed(plan) => {
             let addresses = asked_for(plan).flat_map(|change| [Some(&change.address), change.from.as_ref()]);
             Some(addresses.flatten().cloned().collect())
         }
@@ -155,7 +157,8 @@ async fn apply_over(
     let fresh = with_operands(&planned.plan, &planned);
     match mandate {
         Mandate::Nothing(reason) => missing.push(reason.clone()),
-        Mandate::Changed(plan) => missing.extend(beyond(plan, &fresh)),
+        Mandate::Compared(plan) => missing.extend(beyond(plan, &fresh, true)),
+        Mandate::Changed(plan) => missing.extend(beyond(plan, &fresh, false)),
         Mandate::Shown(plan) => match subset(&with_operands(plan, &planned), &fresh) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
@@ -199,8 +202,9 @@ fn asked_for(plan: &Plan) -> impl Iterator<Item = &Change> {
     plan.changes.iter().chain(&plan.deferred)
 }
 
-/// What of a fresh plan is not what these schemas have changed: another action, or other fields.
-fn beyond(changed: &Plan, fresh: &Plan) -> Option<Missing> {
+/// What of a fresh plan is not what these schemas have changed: another action, or other fields. What is new has to be what was
+/// shown, if anything was.
+fn beyond(changed: &Plan, fresh: &Plan, is_shown: bool) -> Option<Missing> {
     let is_asked_for = |field: &FieldChange, then: &Change| {
         // The hash of it all follows from the others.
         field.path == REV_FIELD
@@ -208,11 +212,11 @@ fn beyond(changed: &Plan, fresh: &Plan) -> Option<Missing> {
     };
     let is_beyond = |change: &&Change| {
         let then = asked_for(changed).find(|then| then.address == change.address);
-        then.is_none_or(|then| {
-            then.action != change.action
-                || change.action != Action::Create
-                    && !change.fields.iter().all(|field| is_asked_for(field, then))
-        })
+        let is_same = |then: &Change| match change.action {
+            Action::Create => !is_shown || then.after == change.after,
+            _ => change.fields.iter().all(|field| is_asked_for(field, then)),
+        };
+        then.is_none_or(|then| then.action != change.action || !is_same(then))
     };
     let other: Vec<&Change> = fresh.changes.iter().filter(is_beyond).collect();
     let named = || other.iter().map(|change| (change.action, change.address.clone())).collect();

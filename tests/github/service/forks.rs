@@ -89,3 +89,19 @@ fn a_fork_that_changes_no_monitor_can_be_planned_by_a_second_word() {
         assert_ne!(world.datadog.requests().len(), 0, "{path}: {:?}", world.answers(number));
     }
 }
+
+#[test]
+fn what_a_fork_adds_is_applied_as_it_was_shown_and_not_as_others_changed_it_since() {
+    let world = World::new();
+    world.first_push();
+    let new = "@namespace(\"com.example\")\nprotocol New {\n  @traffic_threshold_monitor({\"below\": 5})\n  record NewEvent { string id; }\n}\n";
+    let (number, head) = fork_of(&world, &[("schemas/new.avdl", new)]);
+    world.repository.merge(number, &head);
+    // Right after it, and before the service has looked.
+    let unseen = world.commit(&[("schemas/new.avdl", &new.replace("\"below\": 5", "\"below\": 999"))]);
+    world.repository.branch("main", &unseen);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes().len(), 1, "{}", world.log());
+    let said = world.answers(number).pop().unwrap();
+    assert!(said.contains("more or other than what this changes"), "{said}");
+}
