@@ -112,6 +112,14 @@ async fn divide(
         Some(number) => Some(site.client.pull_request(number).await?),
         None => None,
     };
+    if let (Task::Look { head: Some(head), .. }, Some(pull)) = (&job.task, &pull) {
+        // What GitHub tells can be ahead of what it answers; or there is something newer, of which it tells, too.
+        let trouble = Trouble::Later("GitHub does not know of it yet".to_owned());
+        let is_known = pull.head_sha == *head && pull.base_ref == branch && pull.open;
+        if !is_known && failures.is_first(&trouble) {
+            return Err(trouble);
+        }
+    }
     // Whoever may write can push to another branch, and with it a configuration of their own.
     if pull.as_ref().is_some_and(|pull| pull.base_ref != branch) {
         return silence("it is not for the default branch");
@@ -134,7 +142,7 @@ async fn divide(
     }
     let Some(project) = project else { return silence("the default branch has no bellwether.toml") };
     let environments = planned_environments(&project.config);
-    if let (Task::Look { number }, Some(pull)) = (&job.task, &pull) {
+    if let (Task::Look { number, .. }, Some(pull)) = (&job.task, &pull) {
         if !pull.open {
             return silence("it is closed");
         }
