@@ -242,8 +242,21 @@ fn is_composite(document: &Document) -> bool {
     document.get("type").and_then(Value::as_str) == Some("composite")
 }
 
-/// Takes the ids out, which mean nothing: a composite names its operands by address, before and after.
+/// Takes the ids out, which mean nothing.
 fn forget_ids(plan: &mut Plan, after: &DesiredGraph, refreshed: &Refreshed) {
+    for Change { id, effect, .. } in &mut plan.changes {
+        if let Some(id) = id.take() {
+            for words in effect.iter_mut() {
+                *words = words.replace(&id.to_string(), "the monitor");
+            }
+        }
+    }
+    name_operands(plan, after, refreshed);
+}
+
+/// Has composites name their operands by address, before and after, as far as it is known which monitor has an id. So plans that
+/// were made before and after an operand was, or without Datadog, can be compared.
+pub fn name_operands(plan: &mut Plan, after: &DesiredGraph, refreshed: &Refreshed) {
     let monitors = &refreshed.snapshot.monitors;
     let matching = match_monitors(after, monitors, &refreshed.applied);
     let addressed = refreshed.applied.iter();
@@ -257,12 +270,7 @@ fn forget_ids(plan: &mut Plan, after: &DesiredGraph, refreshed: &Refreshed) {
         }
     };
     for change in &mut plan.changes {
-        let Change { id, effect, fields, before, after, .. } = change;
-        if let Some(id) = id.take() {
-            for words in effect.iter_mut() {
-                *words = words.replace(&id.to_string(), "the monitor");
-            }
-        }
+        let Change { fields, before, after, .. } = change;
         for (document, names) in [(before, &then), (after, &now)] {
             if is_composite(document)
                 && let Some(query) = document.get_mut("query")

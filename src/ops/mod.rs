@@ -16,7 +16,7 @@ mod restore;
 mod saved;
 mod validate;
 
-pub use against::{AgainstRequest, Base, against};
+pub use against::{AgainstRequest, Base, against, name_operands};
 pub use apply::{Applied, Verified, apply, recover};
 pub use compile::{Compiled, compile};
 pub use connect::Connection;

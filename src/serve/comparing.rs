@@ -105,10 +105,10 @@ pub async fn live(
 }
 
 /// What a plan is about: what is asked for, but for what other open pull requests have registered. The files that are
-/// planned do not know of that yet, and would take it back.
-async fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Trouble> {
+/// planned do not know of that yet, and would take it back, also by renaming it.
+async fn addresses(context: &Context<'_>, asked: &Asked, compiled: &Compiled) -> Result<Addresses, Trouble> {
     let (ledger, repository) = (&context.service.ledger, &context.job.repository);
-    let mut theirs = Vec::new();
+    let mut theirs: BTreeSet<Address> = BTreeSet::new();
     for (number, live) in ledger.live(repository, context.environment)? {
         if number == context.number {
             continue;
@@ -121,6 +121,9 @@ async fn addresses(context: &Context<'_>, asked: &Asked) -> Result<Addresses, Tr
             Err(error) => return Err(error.into()),
         }
     }
+    let renamed = compiled.graph.nodes().filter(|node| node.former.iter().any(|then| theirs.contains(then)));
+    let renamed: Vec<Address> = renamed.map(|node| node.address.clone()).collect();
+    theirs.extend(renamed);
     let mut addresses =
         Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests have registered");
     if let Some(within) = &asked.within {
@@ -136,7 +139,8 @@ pub async fn with(
     asked: &Asked,
     connection: &ops::Connection,
 ) -> Result<Compared, Trouble> {
-    let addresses = addresses(context, asked).await?;
+    let compiled = again(built, context.environment)?;
+    let addresses = addresses(context, asked, &compiled).await?;
     let test = |address: &str| addresses.contain(address);
     let state = context.site.state(context.environment);
     let reader = connection.writer.reader();
@@ -149,7 +153,7 @@ pub async fn with(
         options: asked.options(&addresses, &test),
         now: (context.service.settings.now)(),
     };
-    let planned = ops::plan(&request, again(built, context.environment)?).await?;
+    let planned = ops::plan(&request, compiled).await?;
     if asked.only.is_some() {
         ops::matches_something(&planned, &request.options)?;
     }
@@ -160,4 +164,11 @@ pub async fn with(
 fn header(built: &Built, planned: &Planned, target: &str) -> Header {
     let (project, snapshot) = (&built.project, &planned.refreshed.snapshot);
     Header::new(&project.config, snapshot, planned.accepted, target, project.schema_files)
+}
+
+/// A plan that can be compared with `fresh`, whatever composites are called in it.
+pub fn with_operands(plan: &Plan, fresh: &Planned) -> Plan {
+    let mut plan = plan.clone();
+    ops::name_operands(&mut plan, &fresh.compiled.graph, &fresh.refreshed);
+    plan
 }

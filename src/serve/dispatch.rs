@@ -73,7 +73,7 @@ impl Context<'_> {
 pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> Result<Outcome, Trouble> {
     let site = service.site(&job.repository).await?;
     let Some(environment) = job.environment.as_deref() else {
-        return divide(service, &site, id, job).await;
+        return divide(service, &site, (id, job), failures).await;
     };
     let number = job.task.number().unwrap_or_default();
     let context = Context { service, site: &site, job, id, number, environment, failures };
@@ -95,7 +95,12 @@ pub async fn run(service: &Service, id: u64, job: &Job, failures: Failures) -> R
     Ok(Outcome::Answer(answer))
 }
 
-async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Outcome, Trouble> {
+async fn divide(
+    service: &Service,
+    site: &Site,
+    (id, job): (u64, &Job),
+    failures: Failures,
+) -> Result<Outcome, Trouble> {
     let silence = |reason: &str| {
         service.log_job(Level::Info, "nothing to do", job, id, reason);
         Ok(Outcome::Answer(Answer::default()))
@@ -107,6 +112,14 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
         Some(number) => Some(site.client.pull_request(number).await?),
         None => None,
     };
+    if let (Task::Look { head: Some(head), .. }, Some(pull)) = (&job.task, &pull) {
+        // What GitHub tells can be ahead of what it answers; or there is something newer, of which it tells, too.
+        let trouble = Trouble::Later("GitHub does not know of it yet".to_owned());
+        let is_known = pull.head_sha == *head && pull.base_ref == branch && pull.open;
+        if !is_known && failures.is_first(&trouble) {
+            return Err(trouble);
+        }
+    }
     // Whoever may write can push to another branch, and with it a configuration of their own.
     if pull.as_ref().is_some_and(|pull| pull.base_ref != branch) {
         return silence("it is not for the default branch");
@@ -129,11 +142,18 @@ async fn divide(service: &Service, site: &Site, id: u64, job: &Job) -> Result<Ou
     }
     let Some(project) = project else { return silence("the default branch has no bellwether.toml") };
     let environments = planned_environments(&project.config);
-    if let (Task::Look { number }, Some(pull)) = (&job.task, &pull) {
+    if let (Task::Look { number, .. }, Some(pull)) = (&job.task, &pull) {
         if !pull.open {
             return silence("it is closed");
         }
-        let changed = changed_files(site, pull).await?;
+        let changed = match changed_files(site, pull).await {
+            Err(trouble @ Trouble::Later(_)) if !failures.is_last(&trouble) => return Err(trouble),
+            // Each environment's check tells it.
+            Err(Trouble::Later(_) | Trouble::Failed(_)) => {
+                return Ok(Outcome::Parts(parts(job, &environments)));
+            }
+            changed => changed?,
+        };
         // What it has registered, an earlier commit asked for: the plan takes it back.
         let is_live = !service.ledger.registered(&job.repository, *number)?.is_empty();
         if !is_live && !touches(site, &project, &changed) {

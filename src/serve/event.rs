@@ -50,7 +50,17 @@ struct RawRepository {
 #[derive(Deserialize)]
 struct RawPull {
     number: u64,
+    state: Option<String>,
     merged: Option<bool>,
+    head: Option<RawSide>,
+    base: Option<RawSide>,
+}
+
+#[derive(Deserialize)]
+struct RawSide {
+    sha: Option<String>,
+    #[serde(rename = "ref")]
+    branch: Option<String>,
 }
 
 /// What an edit changed.
@@ -136,13 +146,21 @@ fn pull_request(payload: &Payload) -> Result<Task, Passed> {
     let pull = payload.pull_request.as_ref().ok_or(None)?;
     let is_turned = payload.changes.as_ref().is_some_and(|changes| changes.base.is_some());
     match payload.action.as_deref().ok_or(None)? {
-        "opened" | "synchronize" | "reopened" | "ready_for_review" => Ok(Task::Look { number: pull.number }),
+        "opened" | "synchronize" | "reopened" | "ready_for_review" => Ok(look(payload, pull)),
         // To another branch, which may be the default one.
-        "edited" if is_turned => Ok(Task::Look { number: pull.number }),
+        "edited" if is_turned => Ok(look(payload, pull)),
         "closed" if pull.merged == Some(true) => Ok(Task::Merged { number: pull.number }),
         "closed" => Ok(Task::Closed { number: pull.number }),
         _ => Err(Some("action")),
     }
+}
+
+fn look(payload: &Payload, pull: &RawPull) -> Task {
+    let default = payload.repository.as_ref().and_then(|repository| repository.default_branch.as_deref());
+    let base = pull.base.as_ref().and_then(|base| base.branch.as_deref());
+    let is_ours = pull.state.as_deref() == Some("open") && base.is_some() && base == default;
+    let head = pull.head.as_ref().and_then(|head| head.sha.as_deref()?.parse().ok());
+    Task::Look { number: pull.number, head: head.filter(|_| is_ours) }
 }
 
 fn comment(payload: &Payload, words: &[String]) -> Result<Task, Passed> {

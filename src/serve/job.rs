@@ -30,6 +30,9 @@ pub enum Task {
     Look {
         /// The pull request.
         number: u64,
+        /// Its head, where it is told to be open and for the default branch.
+        #[serde(default)]
+        head: Option<CommitSha>,
     },
     /// Somebody wrote a comment that is addressed to bellwether.
     Said {
@@ -158,7 +161,7 @@ impl Task {
     /// The pull request, if it is about one.
     pub fn number(&self) -> Option<u64> {
         match self {
-            Self::Look { number }
+            Self::Look { number, .. }
             | Self::Said { number, .. }
             | Self::Merged { number }
             | Self::Closed { number }

@@ -379,7 +379,7 @@ mod tests {
     async fn a_delivery_is_taken_once_and_kept_until_it_is_done() {
         let directory = tempfile::tempdir().unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        let look = job("guid-1", Task::Look { number: 7 });
+        let look = job("guid-1", Task::Look { number: 7, head: None });
         let id = {
             let ledger = Ledger::open(directory.path()).unwrap();
             let id = ledger.take(&look, now).unwrap().unwrap();

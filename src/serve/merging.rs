@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::apply::{Order, apply};
-use super::comparing::{Asked, Compared, again, against, with};
+use super::comparing::{Asked, Compared, again, against, with, with_operands};
 use super::dispatch::Context;
-use super::job::Answer;
+use super::job::{Answer, Ended};
 use super::log::Level;
 use super::planning;
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, archive, build, project_of, touches, touches_config};
-use crate::github::{CommitSha, PullRequest};
-use crate::ops::{Addresses, Connection};
+use crate::github::{self, CommitSha, PullRequest};
+use crate::ops::{Addresses, Connection, Failure};
 use crate::plan::{Action, Change, FieldChange, Plan, REV_FIELD};
 use crate::render::count;
 use crate::review::{Missing, judge_plan, subset};
@@ -25,7 +25,9 @@ const CATCHING_UP: Duration = Duration::from_secs(30);
 enum Mandate<'p> {
     /// This or less: the whole plan that was shown.
     Shown(&'p Plan),
-    /// What these schemas alone have changed: those of a fork, or of a push. Nobody was shown a plan against Datadog.
+    /// What the schemas of a fork alone have changed, which was shown. Nobody was shown a plan against Datadog.
+    Compared(&'p Plan),
+    /// What the schemas of a push alone have changed, as they are by now. Nobody was shown anything.
     Changed(&'p Plan),
     /// Nothing without a word, for this reason.
     Nothing(Missing),
@@ -61,11 +63,18 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
             true if touches_config(site, &site.client.changed_files(context.number).await?) => {
                 Mandate::Nothing(Missing::Plan)
             }
-            true => Mandate::Changed(plan),
+            true => Mandate::Compared(plan),
         },
         _ => Mandate::Nothing(Missing::Plan),
     };
-    let left = apply_left(context, &mandate, &head, &built).await?;
+    let left = match apply_left(context, &mandate, &head, &built).await {
+        // The plan's comment and its check are to name the mistakes.
+        Err(Trouble::Told(failure)) if matches!(*failure, Failure::Diagnostics(_)) => {
+            planning::show(context, &pull, &Asked::default(), false).await?;
+            return Err(Trouble::Told(failure));
+        }
+        left => left?,
+    };
     // The default branch knows of it now, whatever came of that.
     ledger.settle(repository, context.number, context.environment)?;
     match left {
@@ -132,7 +141,7 @@ async fn apply_over(
     connection: &Connection,
 ) -> Result<Left, Trouble> {
     let within = match mandate {
-        Mandate::Changed(plan) => {
+        Mandate::Compared(plan) | Mandate::Changed(plan) => {
             let addresses = asked_for(plan).flat_map(|change| [Some(&change.address), change.from.as_ref()]);
             Some(addresses.flatten().cloned().collect())
         }
@@ -145,10 +154,12 @@ async fn apply_over(
     }
     let mut missing = Vec::new();
     let mut fell_away = 0;
+    let fresh = with_operands(&planned.plan, &planned);
     match mandate {
         Mandate::Nothing(reason) => missing.push(reason.clone()),
-        Mandate::Changed(plan) => missing.extend(beyond(plan, &planned.plan)),
-        Mandate::Shown(plan) => match subset(plan, &planned.plan) {
+        Mandate::Compared(plan) => missing.extend(beyond(plan, &fresh, true)),
+        Mandate::Changed(plan) => missing.extend(beyond(plan, &fresh, false)),
+        Mandate::Shown(plan) => match subset(&with_operands(plan, &planned), &fresh) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
         },
@@ -191,8 +202,9 @@ fn asked_for(plan: &Plan) -> impl Iterator<Item = &Change> {
     plan.changes.iter().chain(&plan.deferred)
 }
 
-/// What of a fresh plan is not what these schemas have changed: another action, or other fields.
-fn beyond(changed: &Plan, fresh: &Plan) -> Option<Missing> {
+/// What of a fresh plan is not what these schemas have changed: another action, or other fields. What is new has to be what was
+/// shown, if anything was.
+fn beyond(changed: &Plan, fresh: &Plan, is_shown: bool) -> Option<Missing> {
     let is_asked_for = |field: &FieldChange, then: &Change| {
         // The hash of it all follows from the others.
         field.path == REV_FIELD
@@ -200,11 +212,11 @@ fn beyond(changed: &Plan, fresh: &Plan) -> Option<Missing> {
     };
     let is_beyond = |change: &&Change| {
         let then = asked_for(changed).find(|then| then.address == change.address);
-        then.is_none_or(|then| {
-            then.action != change.action
-                || change.action != Action::Create
-                    && !change.fields.iter().all(|field| is_asked_for(field, then))
-        })
+        let is_same = |then: &Change| match change.action {
+            Action::Create => !is_shown || then.after == change.after,
+            _ => change.fields.iter().all(|field| is_asked_for(field, then)),
+        };
+        then.is_none_or(|then| then.action != change.action || !is_same(then))
     };
     let other: Vec<&Change> = fresh.changes.iter().filter(is_beyond).collect();
     let named = || other.iter().map(|change| (change.action, change.address.clone())).collect();
@@ -220,11 +232,13 @@ pub async fn pushed(
 ) -> Result<Answer, Trouble> {
     let (site, environment) = (context.site, context.environment);
     let branch = site.client.default_branch().await?;
-    for wait in [Duration::ZERO, CATCHING_UP] {
-        context.service.wait(wait).await?;
-        if site.client.merged_as(pushed, &branch).await?.is_some() {
-            context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
-            return Ok(Answer::default());
+    if !is_way_back(context, pushed, before).await? {
+        for wait in [Duration::ZERO, CATCHING_UP] {
+            context.service.wait(wait).await?;
+            if site.client.merged_as(pushed, &branch).await?.is_some() {
+                context.log(Level::Info, "nothing to do", "the merge of its pull request is what applies it");
+                return Ok(Answer::default());
+            }
         }
     }
     let changed = changed(context, pushed, before).await?;
@@ -236,17 +250,33 @@ pub async fn pushed(
     let head = site.client.branch_head(&branch).await?;
     let built = build(archive(site, &head).await?, environment.to_owned()).await?;
     match apply_left(context, &Mandate::Changed(&changed), &head, &built).await? {
-        // Where nothing was done, nothing is told.
-        Left::Nothing(_) if !context.job.begun => Ok(Answer::default()),
         Left::Nothing(about) => {
             Ok(Answer::of_finished_push(pushed, speech::nothing_left(environment, &head, about.as_deref())))
         }
-        Left::Applied(answer) => Ok(answer),
+        // The check is that of the commit that was pushed, whatever came after it.
+        Left::Applied(Answer { comment, receipt, ended }) => {
+            let ended = ended.map(|ended| Ended { head: Some(pushed.clone()), ..ended });
+            Ok(Answer { comment, receipt, ended })
+        }
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let missing = speech::for_readers(missing, site.is_public());
             Ok(Answer::of_push(pushed, speech::push_refused(context.job, &missing)))
         }
+    }
+}
+
+/// Whether the branch was set back to a commit that it had before: whatever was merged as that commit then is not merged now.
+async fn is_way_back(
+    context: &Context<'_>,
+    pushed: &CommitSha,
+    before: Option<&CommitSha>,
+) -> Result<bool, Trouble> {
+    let Some(before) = before else { return Ok(false) };
+    match context.site.client.merge_base(before, pushed).await {
+        Ok(common) => Ok(common == *pushed),
+        Err(github::Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

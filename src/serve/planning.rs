@@ -224,7 +224,10 @@ async fn publish(
         cut: finding.cut,
         run: context.run(),
     };
-    let sticky = client.sticky(context.number, &marker, &finding.body, !finding.is_silent).await?;
+    // Who asks for the plan of a fork is to see first what the commit does, also if that is nothing.
+    let is_asked = offline && context.job.task.comment().is_some();
+    let create = is_asked || !finding.is_silent;
+    let sticky = client.sticky(context.number, &marker, &finding.body, create).await?;
     let comment = match sticky {
         Sticky::Created(comment) | Sticky::Updated(comment) | Sticky::Unchanged(comment) => comment,
         Sticky::Newer(_) => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::apply::{Order, apply};
-use super::comparing::{Asked, Compared, with};
+use super::comparing::{Asked, Compared, with, with_operands};
 use super::dispatch::Context;
 use super::job::{Answer, Comment};
 use super::log::Level;
@@ -18,8 +18,7 @@ use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, Workspace, build};
 use crate::github::{self, Permission, PullRequest};
-use crate::ops::{Connection, Failure};
-use crate::plan::Plan;
+use crate::ops::{Connection, Failure, Planned};
 use crate::review::{
     Allowed, Check, CheckState, Command, Facts, Missing, Pull, PullState, Review, ReviewState, Shown, judge,
 };
@@ -112,7 +111,7 @@ async fn apply_if_allowed(
     connection: &Connection,
 ) -> Result<Decided, Trouble> {
     let Compared { planned, addresses, .. } = with(context, built, asked, connection).await?;
-    match verdict(context, comment, pull, built, &planned.plan).await? {
+    match verdict(context, comment, pull, built, &planned).await? {
         Ok(allowed) => {
             let fell_away = allowed.fell_away.len();
             let is_public = context.site.is_public();
@@ -142,7 +141,7 @@ async fn verdict(
     comment: &Comment,
     planned: &PullRequest,
     built: &Built,
-    fresh: &Plan,
+    fresh: &Planned,
 ) -> Result<Result<Allowed, Vec<Missing>>, Trouble> {
     let (client, number) = (&context.site.client, context.number);
     let shown = context.service.ledger.shown(&context.job.repository, number, context.environment)?;
@@ -153,12 +152,12 @@ async fn verdict(
     let may_write = client.permission(&comment.by).await? >= Permission::Write;
     // The head last: whatever was pushed until now is seen.
     let now = client.pull_request(number).await?;
-    let shown_plan = shown.as_ref().filter(|shown| !shown.offline).and_then(|shown| {
-        Some(Shown {
-            head: &shown.head,
-            is_older_than_the_request: is_before(&shown.since, &comment.created_at),
-            plan: shown.plan.as_ref()?,
-        })
+    let shown = shown.as_ref().filter(|shown| !shown.offline);
+    let plan = shown.and_then(|shown| Some(with_operands(shown.plan.as_ref()?, fresh)));
+    let shown = shown.zip(plan.as_ref()).map(|(shown, plan)| Shown {
+        head: &shown.head,
+        is_older_than_the_request: is_before(&shown.since, &comment.created_at),
+        plan,
     });
     let state = match (now.merged, now.open) {
         (true, _) => PullState::Merged,
@@ -169,11 +168,11 @@ async fn verdict(
         by: &comment.by,
         may_write,
         pull: Pull { state, is_fork: now.fork, author: &now.author, head: now.head_sha.as_str() },
-        shown: shown_plan,
+        shown,
         reviews: &reviews,
         checks: &checks,
         rule: &built.project.config.register,
-        fresh,
+        fresh: &with_operands(&fresh.plan, fresh),
     };
     let mut verdict = judge(&facts);
     // It was merged, or the head or the base moved, while the plan was made: it is a plan of something else.

@@ -1,6 +1,6 @@
 //! The whole life of a pull request.
 
-use super::support::{CART, EXAMPLE, World, comment_payload, pull_payload, seen, until};
+use super::support::{CART, COMPOSITE, EXAMPLE, World, comment_payload, pull_payload, seen, until};
 use crate::double::Fault;
 
 /// The schema, with another limit.
@@ -100,4 +100,20 @@ fn a_repository_that_cannot_be_opened_does_not_keep_others_waiting() {
     // It still hangs, since it was not tried again.
     assert!(!world.log().contains("tried again later"), "{}", world.log());
     world.kill();
+}
+
+#[test]
+fn the_rest_of_an_apply_that_failed_half_way_is_what_was_shown() {
+    let world = World::new();
+    let (number, head) = world.open(&[("schemas/cart.avdl", COMPOSITE)]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    // The composite, which comes last: when it is tried again, its operands have ids.
+    world.datadog_faults(
+        "[[rules]]\nmethod = \"POST\"\nroute = \"/api/v1/monitor\"\nstatus = 400\nafter = 2\ntimes = 1\n",
+    );
+    world.say("jane", number, "esm prod register");
+    let said = world.answers(number).pop().unwrap();
+    assert!(said.contains("2 of 3") && said.contains("do the same again"), "{said}");
+    world.say("jane", number, "esm prod register");
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 3], "{:?}", world.answers(number).pop());
 }

@@ -12,6 +12,12 @@ fn many(count: usize) -> String {
     format!("@namespace(\"com.example\")\nprotocol Many {{\n{records}}}\n")
 }
 
+/// The schema with its record renamed.
+fn renamed() -> String {
+    let renamed = CART.replace("@traffic", "@aliases([\"OldEvent\"])\n  @traffic");
+    renamed.replace("AddToCartEvent", "CartEvent").replace("OldEvent", "AddToCartEvent")
+}
+
 #[test]
 fn a_merge_applies_what_was_planned_once() {
     let world = World::new();
@@ -304,11 +310,7 @@ fn what_was_refused_is_not_applied_with_another_edit_of_the_same_monitor() {
 fn a_monitor_that_an_open_pull_request_has_renamed_is_not_made_again() {
     let world = World::new();
     world.first_push();
-    let renamed = CART
-        .replace("@traffic", "@aliases([\"OldEvent\"])\n  @traffic")
-        .replace("AddToCartEvent", "CartEvent");
-    let renamed = renamed.replace("OldEvent", "AddToCartEvent");
-    let (number, head) = world.open(&[("schemas/cart.avdl", &renamed)]);
+    let (number, head) = world.open(&[("schemas/cart.avdl", &renamed())]);
     assert!(world.answers(number)[0].contains("1 rename"), "{:?}", world.answers(number));
     world.repository.review(number, "rita", "APPROVED", &head);
     world.say("jane", number, "esm prod register");
@@ -316,4 +318,32 @@ fn a_monitor_that_an_open_pull_request_has_renamed_is_not_made_again() {
     let pushed = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
     world.push(&pushed);
     assert_eq!(world.writes(), written, "{}", world.log());
+}
+
+#[test]
+fn what_an_open_pull_request_has_registered_is_not_renamed_by_others() {
+    let world = World::new();
+    world.first_push();
+    let (number, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.review(number, "rita", "APPROVED", &head);
+    world.say("jane", number, "esm prod register");
+    let written = world.writes();
+    let (next, head) = world.open(&[("schemas/cart.avdl", &renamed())]);
+    world.repository.merge(next, &head);
+    world.pull_event("closed", next, true);
+    assert_eq!(world.writes(), written, "{:?}", world.answers(next));
+    let said = world.answers(next).pop().unwrap();
+    assert!(said.contains("that other pull requests have registered"), "{said}");
+}
+
+#[test]
+fn mistakes_that_a_merge_meets_are_named_where_it_says_so() {
+    let world = World::new();
+    let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    let files = [("schemas/cart.avdl", &*CART.replace("500", "200")), ("schemas/broken.avdl", "no schema")];
+    world.repository.merge(number, &world.commit(&files));
+    world.pull_event("closed", number, true);
+    let answers = world.answers(number);
+    assert!(answers[1].contains("the plan's comment and the check name them"), "{answers:?}");
+    assert!(answers[0].contains("schemas/broken.avdl"), "{answers:?}");
 }

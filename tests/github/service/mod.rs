@@ -9,6 +9,7 @@ mod life;
 mod merging;
 mod outages;
 mod process;
+mod pushes;
 mod queue;
 mod refusals;
 mod support;

@@ -266,3 +266,18 @@ fn a_pull_request_that_github_does_not_answer_for_keeps_nobody_waiting() {
     world.stop();
     assert!(world.log().contains("set aside"));
 }
+
+#[test]
+fn changed_files_that_github_does_not_list_for_long_are_told_in_the_check() {
+    for status in [502, 404] {
+        let mut world = World::new();
+        let number = world.pull(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+        let head = world.repository.pull(number)["head"]["sha"].as_str().unwrap().to_owned();
+        world.github.fault(Fault::status("GET", &format!("/pulls/{number}/files"), status).times(1_000_000));
+        let payload = super::support::pull_payload("opened", number, false);
+        assert_eq!(world.deliver_as("guid-1", "pull_request", &payload).0, 202);
+        until("a check that says so", || !world.repository.check_runs(&head).is_empty());
+        assert_eq!(world.repository.check_runs(&head)[0].output["title"], "No plan");
+        world.stop();
+    }
+}

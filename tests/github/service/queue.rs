@@ -53,6 +53,28 @@ fn a_pull_request_that_is_turned_to_the_default_branch_has_its_check_from_then_o
 }
 
 #[test]
+fn what_github_answers_later_than_it_tells_is_waited_for() {
+    let world = World::new();
+    world.repository.branch("parent", &world.repository.head("main"));
+    let head = world.commit(&[("schemas/cart.avdl", &cart("200"))]);
+    let number = world.repository.open(&Pull { head: &head, base_ref: "parent", ..Pull::default() });
+    world.repository.changes(number, &["schemas/cart.avdl"]);
+    let as_it_was = world.repository.pull(number).to_string();
+    world.repository.retarget(number, "main");
+    world.github.fault(Fault::status("GET", &format!("/pulls/{number}"), 200).body(&as_it_was));
+    let mut edited = pull_payload("edited", number, false);
+    edited["changes"] = json!({"base": {"ref": {"from": "parent"}, "sha": {"from": "a".repeat(40)}}});
+    edited["pull_request"] = world.repository.pull(number);
+    world.deliver("pull_request", &edited);
+    assert_eq!(conclusions(&world, &head), ["success"], "{}", world.log());
+    // What was told is old by now: it is waited for once, and not for ever.
+    let moved = world.commit(&[("schemas/cart.avdl", &cart("100"))]);
+    world.repository.push(number, &moved);
+    world.deliver("pull_request", &edited);
+    assert_eq!(conclusions(&world, &moved), ["success"], "{}", world.log());
+}
+
+#[test]
 fn a_plan_of_a_part_says_nothing_in_the_check() {
     let world = World::new();
     let record = |n: u32| {

@@ -133,6 +133,16 @@ protocol Shop {
 }
 "#;
 
+/// Two monitors, and one of both.
+pub const COMPOSITE: &str = r#"@namespace("com.example")
+protocol Shop {
+  @traffic_threshold_monitor({"below": 500, "window": "5m"})
+  @error_rate_monitor({"above": 0.01})
+  @composite_monitor({"when": "traffic_threshold_monitor && error_rate_monitor"})
+  record AddToCartEvent { string id; }
+}
+"#;
+
 impl World {
     /// A repository with one environment, `prod`, whose default branch has the schema [`CART`].
     pub fn new() -> Self {
