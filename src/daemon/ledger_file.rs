@@ -11,8 +11,8 @@ use crate::aggregate::{LedgerError, LedgerStore, Series};
 /// A database of its own: the snapshot's belongs to one process at a time, and a daemon never ends.
 pub struct LedgerFile(Db);
 
-/// So many hours are kept; a clock may jump back.
-const KEPT_HOURS: u64 = 3;
+/// So many hours are kept; a clock may jump, and come back.
+const KEPT_HOURS: usize = 4;
 
 impl LedgerFile {
     /// Opens, or makes, the database in a directory; while another process has it open, waits so long.
@@ -41,12 +41,24 @@ impl LedgerFile {
         }
     }
 
-    fn forget_before(&self, hour: u64) -> Result<(), LedgerError> {
-        let first = hour.saturating_sub(KEPT_HOURS).to_be_bytes();
-        let old: Vec<IVec> =
-            self.0.range(..first.to_vec()).keys().collect::<Result<_, _>>().map_err(error)?;
-        for key in old {
-            self.0.remove(key).map_err(error)?;
+    /// Forgets all but the hours that are next to this one.
+    fn forget_beside(&self, hour: u64) -> Result<(), LedgerError> {
+        let mut hours = Vec::new();
+        let mut from = Some(0_u64);
+        while let Some(first) = from
+            && let Some(key) = self.0.range(first.to_be_bytes()..).keys().next()
+            && let Some(found) = key.map_err(error)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+        {
+            hours.push(found);
+            from = found.checked_add(1);
+        }
+        hours.sort_unstable_by_key(|other| other.abs_diff(hour));
+        for old in hours.into_iter().skip(KEPT_HOURS) {
+            let keys: Vec<IVec> =
+                self.0.scan_prefix(old.to_be_bytes()).keys().collect::<Result<_, _>>().map_err(error)?;
+            for key in keys {
+                self.0.remove(key).map_err(error)?;
+            }
         }
         Ok(())
     }
@@ -54,7 +66,7 @@ impl LedgerFile {
 
 impl LedgerStore for LedgerFile {
     fn load(&mut self, hour: u64) -> Result<Vec<Series>, LedgerError> {
-        self.forget_before(hour)?;
+        self.forget_beside(hour)?;
         let keys = self.0.scan_prefix(hour.to_be_bytes()).keys();
         keys.map(|key| {
             let key = key.map_err(error)?;
@@ -97,8 +109,21 @@ mod tests {
         let mut file = LedgerFile::open(directory.path(), Duration::ZERO).unwrap();
         assert_eq!(file.load(100).unwrap(), [series(1), series(2)]);
         assert_eq!(file.load(101).unwrap(), [series(3)]);
-        assert_eq!(file.load(104).unwrap(), []);
+        (102..105).for_each(|hour| file.keep(hour, &[&series(4)]).unwrap());
+        assert_eq!(file.load(105).unwrap(), []);
         assert_eq!(file.load(100).unwrap(), [], "forgotten");
         assert_eq!(file.load(101).unwrap(), [series(3)]);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_while_does_not_take_the_present_hour_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = LedgerFile::open(directory.path(), Duration::ZERO).unwrap();
+        file.keep(100, &[&series(1)]).unwrap();
+        assert_eq!(file.load(500).unwrap(), []);
+        file.keep(500, &[&series(2)]).unwrap();
+        drop(file);
+        let mut file = LedgerFile::open(directory.path(), Duration::ZERO).unwrap();
+        assert_eq!(file.load(100).unwrap(), [series(1)]);
     }
 }
