@@ -194,7 +194,10 @@ impl Publishing {
             let ended_at = outcome.publication.report.ended_at as f64;
             let late = (self.shared.clock.now().unix.as_secs_f64() - ended_at).max(0.0);
             self.show(&outcome, late);
-            self.lag = self.lag.max(late);
+            // What another instance has published was not late because this one hears of it.
+            if !outcome.publication.gauges.is_empty() {
+                self.lag = self.lag.max(late);
+            }
         }
         if let Some(error) = self.ledger.take_error() {
             self.shared.causes.add_text(Cause::LedgerFailed, error.0.as_bytes());

@@ -204,8 +204,7 @@ impl Fleet {
         Ok(Merged { is_new, instances: instances.len() as u32, expected: self.options.instances })
     }
 
-    /// Asks to publish the pane that ended at `shared_end`. Who published the last one is preferred for as long as the
-    /// lease, since the window is in its memory.
+    /// Asks to publish the pane that ended at `shared_end`: who asks first may, for as long as the lease.
     ///
     /// # Errors
     ///
@@ -230,10 +229,8 @@ impl Fleet {
     /// When Redis is away, or refuses. Another instance publishes the pane again then, which does no harm.
     pub fn finish(&mut self, rule: &Rule, shared_end: u64, state: &str) -> Result<(), FleetError> {
         let keys = self.claim_keys(rule, shared_end);
-        let leads = rule.pane_seconds.saturating_mul(1000).saturating_add(millis(self.options.lease));
-        let lives = [pane_lives(rule), leads, STATE_LIVES].map(number);
-        let mut args = vec![self.owner(), number(shared_end), state.as_bytes().to_vec()];
-        args.extend(lives);
+        let (end, lives) = (number(shared_end), [pane_lives(rule), STATE_LIVES].map(number));
+        let args = [&[end, state.as_bytes().to_vec()], &lives[..]].concat();
         self.call::<i64>(self.deadline(), &FINISH, &keys, &args).map(|_| ())
     }
 
@@ -296,9 +293,9 @@ impl Fleet {
         format!("{}:pane:{shared_end}", self.rule_key(rule))
     }
 
-    fn claim_keys(&self, rule: &Rule, shared_end: u64) -> [String; 3] {
+    fn claim_keys(&self, rule: &Rule, shared_end: u64) -> [String; 2] {
         let rule = self.rule_key(rule);
-        [format!("{rule}:claim:{shared_end}"), format!("{rule}:leader"), format!("{rule}:state")]
+        [format!("{rule}:claim:{shared_end}"), format!("{rule}:state")]
     }
 
     fn strange(&self) -> FleetError {

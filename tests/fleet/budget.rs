@@ -214,7 +214,7 @@ fn who_publishes_nothing_new_tells_again_what_redis_has_lost() {
     }
     let (server, fleet) = settled();
     let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
-    let mut merge =
+    let merge =
         |fleet: &mut Fleet, end| fleet.merge(&rule(), &pane(end, [(Id::Integer(1), 5)]), end).unwrap();
     assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
     assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);

@@ -224,7 +224,7 @@ fn nothing_stays_in_redis_for_ever() {
     bellwether::aggregate::Admission::admit(&mut fleet.admission(5, &reserved), END, 1, &reserved);
     let keys: Vec<String> =
         redis::from_redis_value(server.ask(redis::cmd("KEYS").arg("*").to_owned()).unwrap()).unwrap();
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    assert_eq!(keys.len(), 6, "{keys:?}");
     for key in keys {
         assert!(key.starts_with("{bellwether:test}:"), "{key}");
         let left: i64 =
