@@ -1,6 +1,6 @@
 //! The hour's ledger on disk: a restart must not spend the budget twice.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sled::{Db, IVec};
@@ -9,7 +9,11 @@ use super::DaemonError;
 use crate::aggregate::{LedgerError, LedgerStore, Series};
 
 /// A database of its own: the snapshot's belongs to one process at a time, and a daemon never ends.
-pub struct LedgerFile(Db);
+pub struct LedgerFile {
+    directory: PathBuf,
+    /// None after a failure, as of a full disk: sled takes nothing any more then, and is opened anew.
+    database: Option<Db>,
+}
 
 /// So many hours are kept; a clock may jump, and come back.
 const KEPT_HOURS: usize = 4;
@@ -24,9 +28,10 @@ impl LedgerFile {
         const STEP: Duration = Duration::from_millis(100);
         let end = Instant::now() + wait;
         loop {
-            let config = sled::Config::new().path(directory).cache_capacity(1 << 20).flush_every_ms(None);
-            match config.open() {
-                Ok(database) => return Ok(Self(database)),
+            match database(directory) {
+                Ok(database) => {
+                    return Ok(Self { directory: directory.to_owned(), database: Some(database) });
+                }
                 // sled has no other sign for it.
                 Err(sled::Error::Io(failed)) if failed.to_string().contains("could not acquire lock") => {
                     if Instant::now() >= end {
@@ -41,49 +46,60 @@ impl LedgerFile {
         }
     }
 
-    /// Forgets all but the hours that are next to this one.
-    fn forget_beside(&self, hour: u64) -> Result<(), LedgerError> {
-        let mut hours = Vec::new();
-        let mut from = Some(0_u64);
-        while let Some(first) = from
-            && let Some(key) = self.0.range(first.to_be_bytes()..).keys().next()
-            && let Some(found) = key.map_err(error)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
-        {
-            hours.push(found);
-            from = found.checked_add(1);
-        }
-        hours.sort_unstable_by_key(|other| other.abs_diff(hour));
-        for old in hours.into_iter().skip(KEPT_HOURS) {
-            let keys: Vec<IVec> =
-                self.0.scan_prefix(old.to_be_bytes()).keys().collect::<Result<_, _>>().map_err(error)?;
-            for key in keys {
-                self.0.remove(key).map_err(error)?;
-            }
-        }
-        Ok(())
+    /// Uses the database, opened anew if it failed before.
+    fn with<T>(&mut self, use_it: impl FnOnce(&Db) -> sled::Result<T>) -> Result<T, LedgerError> {
+        let database = self.database.take().map_or_else(|| database(&self.directory), Ok).map_err(error)?;
+        let answer = use_it(&database).map_err(error)?;
+        self.database = Some(database);
+        Ok(answer)
     }
+}
+
+fn database(directory: &Path) -> sled::Result<Db> {
+    sled::Config::new().path(directory).cache_capacity(1 << 20).flush_every_ms(None).open()
+}
+
+/// Forgets all but the hours that are next to this one.
+fn forget_beside(database: &Db, hour: u64) -> sled::Result<()> {
+    let mut hours = Vec::new();
+    let mut from = Some(0_u64);
+    while let Some(first) = from
+        && let Some(key) = database.range(first.to_be_bytes()..).keys().next()
+        && let Some(found) = key?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+    {
+        hours.push(found);
+        from = found.checked_add(1);
+    }
+    hours.sort_unstable_by_key(|other| other.abs_diff(hour));
+    for old in hours.into_iter().skip(KEPT_HOURS) {
+        let keys: Vec<IVec> = database.scan_prefix(old.to_be_bytes()).keys().collect::<sled::Result<_>>()?;
+        for key in keys {
+            database.remove(key)?;
+        }
+    }
+    Ok(())
 }
 
 impl LedgerStore for LedgerFile {
     fn load(&mut self, hour: u64) -> Result<Vec<Series>, LedgerError> {
-        self.forget_beside(hour)?;
-        let keys = self.0.scan_prefix(hour.to_be_bytes()).keys();
-        keys.map(|key| {
-            let key = key.map_err(error)?;
-            let series = key.get(8..).unwrap_or_default();
-            Ok(Series::from(String::from_utf8_lossy(series).into_owned()))
+        self.with(|database| {
+            forget_beside(database, hour)?;
+            let keys = database.scan_prefix(hour.to_be_bytes()).keys();
+            let series = |key: IVec| String::from_utf8_lossy(key.get(8..).unwrap_or_default()).into_owned();
+            keys.map(|key| Ok(Series::from(series(key?)))).collect()
         })
-        .collect()
     }
 
     fn keep(&mut self, hour: u64, series: &[&Series]) -> Result<(), LedgerError> {
-        let mut batch = sled::Batch::default();
-        for series in series {
-            batch.insert([&hour.to_be_bytes(), series.as_str().as_bytes()].concat(), &[]);
-        }
-        self.0.apply_batch(batch).map_err(error)?;
-        // What is published has to be known to the next process, even if the machine goes down.
-        self.0.flush().map(drop).map_err(error)
+        self.with(|database| {
+            let mut batch = sled::Batch::default();
+            for series in series {
+                batch.insert([&hour.to_be_bytes(), series.as_str().as_bytes()].concat(), &[]);
+            }
+            database.apply_batch(batch)?;
+            // What is published has to be known to the next process, even if the machine goes down.
+            database.flush().map(drop)
+        })
     }
 }
 
