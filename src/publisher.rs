@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::aggregate::publish::reserved;
+use crate::aggregate::publish::reserved_of;
 use crate::aggregate::{Aggregator, Board, Closed, Handle, Ledger, LedgerStore, Moment, RuleSet};
 use crate::dogstatsd::write::Packets;
 
@@ -83,7 +83,7 @@ impl Publisher {
             Some(store) => Ledger::with_store(limit, store),
             None => Ledger::new(limit),
         };
-        ledger.reserve(limit, rules.rules.iter().flat_map(|rule| reserved(rule, &[])));
+        ledger.reserve(limit, reserved_of(&rules.rules, &[]));
         let aggregator = Arc::new(Aggregator::new(rules.rules, clock.now()));
         let (stop, stopped) = channel();
         let lost = Arc::new(AtomicU64::new(0));

@@ -62,6 +62,11 @@ impl Closed {
 pub struct Recycler(Weak<Counter>);
 
 impl Recycler {
+    /// Whether the other one's panes were counted by the same tables, one after the other.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
     /// Uses the memory of a pane again.
     pub fn recycle(&self, pane: Pane) {
         if let Some(counter) = self.0.upgrade() {

@@ -38,6 +38,10 @@ impl Board {
             self.desks.len() - 1
         });
         let desk = &mut self.desks[at];
+        if !desk.recycler.is_same(&recycler) {
+            // The rule was gone for a while, in which nobody has counted.
+            desk.window = Window::default();
+        }
         (desk.rule, desk.recycler) = (rule.clone(), recycler);
         for left in desk.window.push(&rule, pane) {
             desk.recycler.recycle(left);

@@ -80,7 +80,9 @@ pub struct Ledger {
     hour: Hour,
     /// The hours before, by use: a clock may jump back.
     former: Vec<Hour>,
-    /// Series that have their place in every hour, whether they are published or not.
+    /// Series that are to have their place in every hour, the most important first.
+    wanted: Vec<Series>,
+    /// Those of them that have it, whether they are published or not.
     reserved: BTreeSet<Series>,
     refused: u64,
     error: Option<LedgerError>,
@@ -103,6 +105,7 @@ impl Ledger {
             limit,
             hour: Hour::default(),
             former: Vec::new(),
+            wanted: Vec::new(),
             reserved: BTreeSet::new(),
             refused: 0,
             error: None,
@@ -118,18 +121,26 @@ impl Ledger {
     /// Changes the limit and what is reserved, as after a change of the rules. What was published in this hour stays
     /// paid for. Reserved are, in this order, as many series as there is room for.
     pub fn reserve(&mut self, limit: u64, series: impl IntoIterator<Item = Series>) {
+        self.wanted = series.into_iter().collect();
         self.limit = limit;
-        self.reserved.clear();
-        for series in series {
-            if (self.reserved.len() as u64) < limit {
-                self.reserved.insert(series);
-            }
+        self.reserve_places();
+    }
+
+    /// Changes the limit alone, and with it how many of those that are to be reserved have room.
+    pub fn set_limit(&mut self, limit: u64) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.reserve_places();
         }
     }
 
-    /// Changes the limit alone. Where it is below what is reserved, who comes first is admitted.
-    pub fn set_limit(&mut self, limit: u64) {
-        self.limit = limit;
+    fn reserve_places(&mut self) {
+        self.reserved.clear();
+        for series in &self.wanted {
+            if (self.reserved.len() as u64) < self.limit {
+                self.reserved.insert(series.clone());
+            }
+        }
     }
 
     /// Whether there is room for a series, which is taken then.

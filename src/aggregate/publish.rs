@@ -85,6 +85,14 @@ pub fn reserved<'r>(rule: &'r Rule, extra: &'r [String]) -> impl Iterator<Item =
     fixed(rule).map(move |(name, tag)| Series::new(&name, &tags(rule, extra, tag)))
 }
 
+/// The same of several rules: the most important of each come before the others of any, where not all find room.
+pub fn reserved_of<'r>(rules: impl IntoIterator<Item = &'r Rule>, extra: &[String]) -> Vec<Series> {
+    let of_rule = |rule: &'r Rule| reserved(rule, extra).enumerate().collect::<Vec<_>>();
+    let mut all: Vec<(usize, Series)> = rules.into_iter().flat_map(of_rule).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, series)| series).collect()
+}
+
 fn fixed(rule: &Rule) -> impl Iterator<Item = (String, Option<String>)> + '_ {
     let metric = &rule.metric;
     let plain = ["", ".sustained", ".bound", ".distinct", ".share"];

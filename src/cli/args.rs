@@ -222,7 +222,7 @@ pub struct AggregateArguments {
     #[arg(long, value_name = "N", default_value_t = 1, requires = "redis", value_parser = clap::value_parser!(u32).range(1..))]
     pub instances: u32,
     /// How long to wait for the panes of other instances
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "redis")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, requires = "redis", value_parser = clap::value_parser!(u64).range(..=60))]
     pub grace: u64,
 }
 

@@ -49,15 +49,39 @@ impl Own {
         let counts = [ledger.refused(), problems, received, counted, forwarded];
         let gauges = [ledger.published() as f64, ledger.limit() as f64, lag];
         let since = counts.iter().zip(&self.told).map(|(count, told)| count.saturating_sub(*told) as f64);
-        let values = gauges.into_iter().chain(since);
+        let values: Vec<f64> = gauges.into_iter().chain(since).collect();
+        // What finds no room now is told when there is some.
+        let room = admitted[GAUGES..].iter().zip(counts);
+        let told = self.told.iter_mut().zip(room).filter(|(_, (admitted, _))| **admitted);
+        told.for_each(|(told, (_, count))| *told = count);
         let named = NAMES.iter().zip(values).enumerate().zip(admitted).filter(|(_, admitted)| *admitted);
-        let lines = named.map(|((at, (name, value)), _)| {
-            let name = format!("bellwether.aggregate.{name}");
-            let sample = if at < GAUGES { Sample::gauge(&name, value) } else { Sample::count(&name, value) };
-            Ok(sample?.tags(&self.tags).without_host().without_origin().line())
-        });
-        let lines = lines.collect();
-        self.told = counts;
-        lines
+        named
+            .map(|((at, (name, value)), _)| {
+                let name = format!("bellwether.aggregate.{name}");
+                let sample =
+                    if at < GAUGES { Sample::gauge(&name, value) } else { Sample::count(&name, value) };
+                Ok(sample?.tags(&self.tags).without_host().without_origin().line())
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_told_when_there_is_some() {
+        let (mut own, mut ledger) = (Own::new(Vec::new()), Ledger::new(0));
+        let (traffic, causes) = (Traffic::default(), Causes::default());
+        traffic.received.store(7, Ordering::Relaxed);
+        assert!(own.lines(0, &mut ledger, &traffic, &causes, 0.0).is_empty());
+        ledger.set_limit(OWN_SERIES);
+        let mut received = |unix| {
+            let lines = own.lines(unix, &mut ledger, &traffic, &causes, 0.0).into_iter().map(Result::unwrap);
+            lines.filter(|line| line.starts_with("bellwether.aggregate.received:")).collect::<String>()
+        };
+        assert!(received(3600).contains(":7|c"));
+        assert!(received(3600).contains(":0|c"));
     }
 }

@@ -13,7 +13,7 @@ use super::own::Own;
 use super::routes::Routes;
 use super::status::{ShownBudget, Status};
 use super::together::{Outcome, Together};
-use crate::aggregate::publish::reserved;
+use crate::aggregate::publish::reserved_of;
 use crate::aggregate::{Aggregator, Board, Closed, Ledger, Rule};
 use crate::dogstatsd::write::Refused;
 use crate::publisher::Clock;
@@ -163,7 +163,7 @@ impl Publishing {
             }
             None => (rules.limit, Vec::new()),
         };
-        let of_rules = rules.rules.iter().flat_map(|rule| reserved(rule, &extra));
+        let of_rules = reserved_of(&rules.rules, &extra);
         self.ledger.reserve(limit, self.own.reserved().chain(of_rules));
         let mut shown = self.shared.status.lock();
         shown.set_rules(&rules.rules);
@@ -194,7 +194,10 @@ impl Publishing {
             let ended_at = outcome.publication.report.ended_at as f64;
             let late = (self.shared.clock.now().unix.as_secs_f64() - ended_at).max(0.0);
             self.show(&outcome, late);
-            self.lag = self.lag.max(late);
+            // What another instance has published was not late because this one hears of it.
+            if !outcome.publication.gauges.is_empty() {
+                self.lag = self.lag.max(late);
+            }
         }
         if let Some(error) = self.ledger.take_error() {
             self.shared.causes.add_text(Cause::LedgerFailed, error.0.as_bytes());

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::causes::{Cause, Causes};
 use super::status::ShownFleet;
-use crate::aggregate::publish::{Announcements, Publication, reserved};
+use crate::aggregate::publish::{Announcements, Publication, reserved_of};
 use crate::aggregate::{Board, Ledger, Pane, Rule, Series, Window};
 use crate::fleet::{Claim, Fleet, FleetError};
 
@@ -109,7 +109,7 @@ impl Together {
         let of_rules: u64 = rules.iter().map(|rule| rule.series_per_hour).sum();
         self.budget = budget;
         self.wanted_part = budget.saturating_sub(of_rules) / 2 / self.instances();
-        self.reserved = rules.iter().flat_map(|rule| reserved(rule, &[])).collect();
+        self.reserved = reserved_of(rules, &[]);
     }
 
     /// What this instance may publish alone in the clock hour of `unix`. All instances divide an hour alike, as the first

@@ -27,26 +27,31 @@ const AT_ONCE: usize = 1_000;
 pub(super) struct Spent {
     /// With each series, whether it is reserved.
     hours: BTreeMap<u64, BTreeMap<Series, bool>>,
+    /// What each instance may publish alone in an hour, as Redis has said.
+    parts: BTreeMap<u64, u64>,
+}
+
+/// The hours that were next to this one stay, and not the latest: a clock may have been ahead.
+fn keep_nearest<T>(hours: &mut BTreeMap<u64, T>, hour: u64) {
+    let farthest = |hours: &BTreeMap<u64, T>| hours.keys().copied().max_by_key(|other| other.abs_diff(hour));
+    while hours.len() > HOURS
+        && let Some(other) = farthest(hours)
+    {
+        hours.remove(&other);
+    }
 }
 
 impl Spent {
     fn insert(&mut self, hour: u64, series: Series, is_reserved: bool) {
         self.hours.entry(hour).or_default().insert(series, is_reserved);
-        // A clock may have been ahead: the hours that were next to this one stay, and not the latest.
-        let farthest =
-            |hours: &BTreeMap<u64, _>| hours.keys().copied().max_by_key(|other| other.abs_diff(hour));
-        while self.hours.len() > HOURS
-            && let Some(other) = farthest(&self.hours)
-        {
-            self.hours.remove(&other);
-        }
+        keep_nearest(&mut self.hours, hour);
     }
 
     fn contains(&self, hour: u64, series: &Series) -> bool {
         self.hours.get(&hour).is_some_and(|hour| hour.contains_key(series))
     }
 
-    fn len(&self, hour: u64) -> usize {
+    pub fn len(&self, hour: u64) -> usize {
         self.hours.get(&hour).map_or(0, BTreeMap::len)
     }
 }
@@ -96,7 +101,7 @@ impl<'f> FleetAdmission<'f> {
     /// Asks for those that are not known to be published.
     fn ask(&mut self, hour: u64, most: u64, open: &[&Series]) -> Result<Vec<bool>, FleetError> {
         let deadline = self.fleet.deadline();
-        let keys = [self.fleet.key(&format!("hour:{hour}")), self.fleet.key("seen")];
+        let keys = [self.fleet.hour_key(hour), self.fleet.key("seen")];
         // Redis lost the hour without closing the connection: it is told first.
         for _ in 0..2 {
             let args = self.arguments(hour, most, open);
@@ -175,8 +180,19 @@ impl Fleet {
     ///
     /// When Redis is away, or refuses.
     pub fn part(&mut self, hour: u64, wanted: u64) -> Result<u64, FleetError> {
-        let key = self.key(&format!("part:{hour}"));
-        self.call(self.deadline(), &PART, &[key], &[number(wanted), number(HOUR_LIVES)])
+        let args = [number(wanted), number(HOUR_LIVES)];
+        let part = self.call(self.deadline(), &PART, &[self.part_key(hour)], &args)?;
+        self.spent.parts.insert(hour, part);
+        keep_nearest(&mut self.spent.parts, hour);
+        Ok(part)
+    }
+
+    pub(super) fn hour_key(&self, hour: u64) -> String {
+        self.key(&format!("hour:{hour}"))
+    }
+
+    fn part_key(&self, hour: u64) -> String {
+        self.key(&format!("part:{hour}"))
     }
 
     /// Tells Redis what is known to be published.
@@ -188,7 +204,7 @@ impl Fleet {
     /// The same, over a connection that is open.
     pub(super) fn spend(&mut self, deadline: Deadline) -> RedisResult<()> {
         for (hour, series) in &self.spent.hours {
-            let key = self.key(&format!("hour:{hour}"));
+            let key = self.hour_key(*hour);
             let all: Vec<Vec<u8>> =
                 series.iter().map(|(series, is_reserved)| marked(series, *is_reserved)).collect();
             for some in all.chunks(AT_ONCE) {
@@ -196,6 +212,10 @@ impl Fleet {
                 args.extend_from_slice(some);
                 self.link.run(deadline, &SPEND, std::slice::from_ref(&key), &args)?;
             }
+        }
+        for (hour, part) in &self.spent.parts {
+            let key = self.part_key(*hour);
+            self.link.run(deadline, &PART, &[key], &[number(*part), number(HOUR_LIVES)])?;
         }
         self.untold = false;
         Ok(())

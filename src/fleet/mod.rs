@@ -40,7 +40,7 @@ pub use error::FleetError;
 
 use admission::Spent;
 use link::{CLAIM, Deadline, FINISH, Link, Lua, MERGE, NAMES, PARTS};
-use shared::{Cache, instance_of, part_name};
+use shared::{Cache, instance_of, is_last, part_name};
 
 /// The most ids that one instance tells of a pane; the others are told as a sum, with a bound.
 pub const MOST_IDS: usize = 10_000;
@@ -105,7 +105,7 @@ impl fmt::Debug for FleetOptions {
 pub struct Merged {
     /// Whether it was not there yet. A repetition changes nothing.
     pub is_new: bool,
-    /// How many instances have merged this pane.
+    /// How many instances have merged this pane to its end. One that was stopped before may have come back.
     pub instances: u32,
     /// How many there should be.
     pub expected: u32,
@@ -148,6 +148,8 @@ pub struct Fleet {
     untold: bool,
     /// Whether Redis may have lost panes since this was last asked.
     may_have_lost: bool,
+    /// The first of all parts that Redis has been given since it lost everything.
+    first: Option<String>,
 }
 
 impl Fleet {
@@ -162,7 +164,7 @@ impl Fleet {
         let link = Link::new(&options.url)?;
         let run = format!("{:016x}", std::hash::RandomState::new().hash_one(std::process::id()));
         let (cache, spent) = (Cache::default(), Spent::default());
-        Ok(Self { options, link, run, cache, spent, untold: false, may_have_lost: false })
+        Ok(Self { options, link, run, cache, spent, untold: false, may_have_lost: false, first: None })
     }
 
     /// Where Redis is, without user and password.
@@ -184,16 +186,25 @@ impl Fleet {
     ///
     /// When Redis is away, or refuses.
     pub fn merge(&mut self, rule: &Rule, pane: &Pane, sequence: u64) -> Result<Merged, FleetError> {
-        let key = self.pane_key(rule, pane.shared_end);
-        let name = part_name(&self.run, sequence, &self.options.instance);
-        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), number(pane_lives(rule))];
-        let (is_new, names): (bool, Vec<String>) = self.call(self.deadline(), &MERGE, &[key], &args)?;
-        let instances: BTreeSet<&str> = names.iter().map(|name| instance_of(name)).collect();
+        let hour = pane.ended_at / 3600;
+        let keys = [self.pane_key(rule, pane.shared_end), self.key("first"), self.hour_key(hour)];
+        let is_early = pane.ended_at < pane.shared_end;
+        let name = part_name(&self.run, sequence, &self.options.instance, is_early);
+        let known = self.spent.len(hour) as u64;
+        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), number(pane_lives(rule)), number(known)];
+        let (is_new, first, is_short, names): (bool, String, bool, Vec<String>) =
+            self.call(self.deadline(), &MERGE, &keys, &args)?;
+        // Redis may have lost something without that the connection was closed.
+        self.may_have_lost |= self.first.as_ref().is_some_and(|known| *known != first);
+        self.untold |= is_short;
+        self.first = Some(first);
+        // Who is stopped does not know of anybody who will still come.
+        let told = names.iter().filter(|name| is_early || is_last(name));
+        let instances: BTreeSet<&str> = told.map(|name| instance_of(name)).collect();
         Ok(Merged { is_new, instances: instances.len() as u32, expected: self.options.instances })
     }
 
-    /// Asks to publish the pane that ended at `shared_end`. Who published the last one is preferred for as long as the
-    /// lease, since the window is in its memory.
+    /// Asks to publish the pane that ended at `shared_end`: who asks first may, for as long as the lease.
     ///
     /// # Errors
     ///
@@ -218,10 +229,8 @@ impl Fleet {
     /// When Redis is away, or refuses. Another instance publishes the pane again then, which does no harm.
     pub fn finish(&mut self, rule: &Rule, shared_end: u64, state: &str) -> Result<(), FleetError> {
         let keys = self.claim_keys(rule, shared_end);
-        let leads = rule.pane_seconds.saturating_mul(1000).saturating_add(millis(self.options.lease));
-        let lives = [pane_lives(rule), leads, STATE_LIVES].map(number);
-        let mut args = vec![self.owner(), number(shared_end), state.as_bytes().to_vec()];
-        args.extend(lives);
+        let (end, lives) = (number(shared_end), [pane_lives(rule), STATE_LIVES].map(number));
+        let args = [&[end, state.as_bytes().to_vec()], &lives[..]].concat();
         self.call::<i64>(self.deadline(), &FINISH, &keys, &args).map(|_| ())
     }
 
@@ -284,9 +293,9 @@ impl Fleet {
         format!("{}:pane:{shared_end}", self.rule_key(rule))
     }
 
-    fn claim_keys(&self, rule: &Rule, shared_end: u64) -> [String; 3] {
+    fn claim_keys(&self, rule: &Rule, shared_end: u64) -> [String; 2] {
         let rule = self.rule_key(rule);
-        [format!("{rule}:claim:{shared_end}"), format!("{rule}:leader"), format!("{rule}:state")]
+        [format!("{rule}:claim:{shared_end}"), format!("{rule}:state")]
     }
 
     fn strange(&self) -> FleetError {

@@ -6,9 +6,16 @@ use crate::aggregate::{Counts, Pane, Rule};
 
 use super::part;
 
-/// Names a part of a pane: the run of a process, a number that the run gives once, and the instance.
-pub(super) fn part_name(run: &str, sequence: u64, instance: &str) -> String {
-    format!("{run}:{sequence}:{instance}")
+/// Names a part of a pane: the run of a process, a number that the run gives once, and the instance. The number of a part
+/// that ended before the pane, as that of a process that was stopped, has a mark.
+pub(super) fn part_name(run: &str, sequence: u64, instance: &str, is_early: bool) -> String {
+    let mark = if is_early { "-" } else { "" };
+    format!("{run}:{sequence}{mark}:{instance}")
+}
+
+/// Whether a part ended with its pane.
+pub(super) fn is_last(name: &str) -> bool {
+    !name.split(':').nth(1).is_some_and(|number| number.ends_with('-'))
 }
 
 /// The instance that a part is of.
@@ -170,6 +177,9 @@ mod tests {
 
     #[test]
     fn an_instance_may_have_any_name() {
-        assert_eq!(instance_of(&part_name("5f", 7, "a:b:c")), "a:b:c");
+        for is_early in [false, true] {
+            let name = part_name("5f", 7, "a-:b-:c", is_early);
+            assert_eq!((instance_of(&name), is_last(&name)), ("a-:b-:c", !is_early));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use bellwether::aggregate::publish::{gauges, reserved};
+use bellwether::aggregate::publish::{gauges, reserved, reserved_of};
 use bellwether::aggregate::{Admission, Aggregator, Ledger, LedgerError, LedgerStore, Rule, Series, Window};
 
 use crate::support::{Random, at, rule};
@@ -165,4 +165,27 @@ fn a_publication_waits_for_the_disk_twice_an_hour_at_most() {
     assert_eq!(disk.0.lock().unwrap().kept, 2, "the ids, then all else");
     gauges(&rule, &report, &[], &mut ledger);
     assert_eq!(disk.0.lock().unwrap().kept, 2);
+}
+
+#[test]
+fn an_hour_with_more_room_reserves_more_places() {
+    let mut ledger = Ledger::new(0);
+    ledger.reserve(1, [series(50), series(51)]);
+    ledger.set_limit(2);
+    assert_eq!(ledger.admit(3600, 9, &[series(1)]), [false]);
+    assert_eq!(ledger.admit(3600, 9, &[series(51), series(50)]), [true, true]);
+    // And one with less, fewer: those that matter most.
+    ledger.set_limit(1);
+    assert_eq!(ledger.admit(7200, 9, &[series(51), series(50)]), [false, true]);
+}
+
+#[test]
+fn where_not_all_fit_each_rule_has_its_most_important_series() {
+    let rules = ["a", "b"].map(|name| Rule { metric: name.to_owned(), tags: Vec::new(), ..rule() });
+    let mut ledger = Ledger::new(0);
+    ledger.reserve(6, reserved_of(&rules, &[]));
+    let of = |rule: &Rule| reserved(rule, &[]).take(4).collect::<Vec<_>>();
+    // Top, sustained and bound.
+    assert_eq!(ledger.admit(0, 99, &of(&rules[0])), [true, true, true, false]);
+    assert_eq!(ledger.admit(0, 99, &of(&rules[1])), [true, true, true, false]);
 }

@@ -1,7 +1,7 @@
 //! What a window says of its panes.
 
 use bellwether::aggregate::publish::gauges;
-use bellwether::aggregate::{Aggregator, Ledger, Pane, Report, Window};
+use bellwether::aggregate::{Aggregator, Board, Ledger, Pane, Report, Window};
 
 use crate::support::{at, rule};
 
@@ -34,4 +34,28 @@ fn ids_that_datadog_cannot_tell_apart_have_one_series_and_nothing_is_lost() {
     assert_eq!(ids.collect::<Vec<_>>(), ["id:A1 b", "id:a1b", "id:__other__"]);
     // 3 events each in 30 seconds, an hour's rate.
     assert_eq!(by_id.iter().map(|gauge| gauge.value).collect::<Vec<_>>(), [360.0, 360.0, 3.0 * 360.0]);
+}
+
+#[test]
+fn a_rule_that_was_gone_for_a_while_begins_a_new_window() {
+    let aggregator = Aggregator::new([rule()], at(0.0));
+    let (mut board, mut ledger) = (Board::default(), Ledger::new(100));
+    aggregator.handle(&rule().metric).unwrap().add("before", 90);
+    let mut end = |seconds| {
+        let closed = aggregator.close_due(at(seconds)).pop().unwrap();
+        let rule = board.take(closed);
+        board.publication(&rule, &[], &mut ledger).unwrap().report
+    };
+    assert_eq!(end(30.0).events, 90);
+    aggregator.set_rules([], at(31.0));
+    assert_eq!(
+        (end(60.0).events, aggregator.close_due(at(90.0)).len()),
+        (90, 0),
+        "the last pane of the old one"
+    );
+    // More than a window later.
+    aggregator.set_rules([rule()], at(390.0));
+    aggregator.handle(&rule().metric).unwrap().add("after", 10);
+    let report = end(420.0);
+    assert_eq!((report.events, report.seconds, report.top[0].id.as_str()), (10, 30.0, "after"));
 }

@@ -128,3 +128,30 @@ fn a_restart_within_the_hour_goes_on_with_what_was_spent() {
         assert_eq!(hours.values().next().unwrap(), &BTreeSet::from(["first", "__other__"]));
     }
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn after_a_full_disk_new_ids_are_published_by_name_again() {
+    let project = Project::new();
+    let agent = Agent::unix(&project.path("agent.socket"));
+    let daemon = project.on_a_disk("daemon.socket", &agent.url);
+    let socket = datagrams_to(&project.path("daemon.socket"));
+    let send = |id: &str| socket.send(event(id).as_bytes()).map(drop).unwrap();
+    let has_room = |bytes: &str| {
+        let mut prlimit = std::process::Command::new("prlimit");
+        prlimit.args(["--pid", &daemon.pid().to_string(), &format!("--fsize={bytes}:unlimited")]);
+        assert!(prlimit.status().unwrap().success());
+    };
+    let is_named = |got: &Got, id: &str| {
+        let tag = format!("id:{id}");
+        got.points().iter().any(|point| point.name.ends_with(".by_id") && point.tags.contains(&tag))
+    };
+    send("before");
+    agent.until("an id is published", |got| is_named(got, "before").then_some(()));
+    has_room("1");
+    send("meanwhile");
+    daemon.says("ledger of published series");
+    assert!(!is_named(&agent.got(), "meanwhile"));
+    has_room("unlimited");
+    agent.until("the id is published", |got| is_named(got, "meanwhile").then_some(()));
+}

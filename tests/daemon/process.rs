@@ -91,6 +91,18 @@ impl Project {
         format!("{scheme}://{}", self.path(name).display())
     }
 
+    /// The daemon on a Unix socket, on a disk that may be full without that it ends.
+    pub fn on_a_disk(&self, socket: &str, agent: &str) -> Daemon {
+        let whole = self.command(&[&self.socket("unixgram", socket)], agent);
+        let mut trapped = Command::new("/bin/sh");
+        trapped
+            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+            .arg(whole.get_program())
+            .args(whole.get_args());
+        trapped.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Daemon::new(trapped, 1)
+    }
+
     /// One of several daemons that merge through a Redis.
     pub fn join(&self, agent: &str, redis: &str, instance: &str, instances: u32) -> Daemon {
         let mut command = self.command(&["udp://127.0.0.1:0"], agent);

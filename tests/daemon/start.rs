@@ -81,3 +81,11 @@ fn a_disk_that_takes_nothing_is_an_error_at_the_start() {
     let said = fails(limited);
     assert!(said.contains("state") && !said.contains("another `bellwether aggregate`"), "{said}");
 }
+
+#[test]
+fn a_grace_time_longer_than_panes_are_kept_is_a_mistake() {
+    let mut command = Project::new().command(ANY, NOBODY);
+    let output = command.args(["--redis", "redis://localhost", "--grace", "61"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(64) && said.contains("--grace"), "{said}");
+}

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 use std::time::Duration;
 
-use bellwether::aggregate::{Admission, Series};
+use bellwether::aggregate::{Admission, Id, Series};
 use bellwether::fleet::{Fleet, FleetOptions};
 
-use crate::support::{END, Random, Server, is_installed};
+use crate::support::{END, Random, Server, is_installed, pane, rule};
 
 fn series(name: &str, id: u64) -> Series {
     Series::new(name, &[format!("id:{id}")])
@@ -173,4 +173,86 @@ fn the_first_that_asks_divides_an_hour_for_all() {
     // It was started with other rules.
     assert_eq!(other.part(7, 20).unwrap(), 50);
     assert_eq!((other.part(8, 20).unwrap(), one.part(8, 50).unwrap()), (20, 20));
+}
+
+/// Instances that wait for an hour before anything new is admitted to a Redis that knows nothing, and one that knows.
+fn settled() -> (Server, impl Fn(&Server, &str) -> Fleet) {
+    let server = Server::start(&[]);
+    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    let fleet = |server: &Server, name: &str| {
+        Fleet::new(FleetOptions { settle: Duration::from_secs(3600), ..server.options(name) }).unwrap()
+    };
+    (server, fleet)
+}
+
+fn ids(name: &str, ids: std::ops::Range<u64>) -> Vec<Series> {
+    ids.map(|id| series(name, id)).collect()
+}
+
+#[test]
+fn an_hour_that_was_evicted_is_not_spent_again_by_who_knows_a_part_of_it() {
+    if !is_installed() {
+        return;
+    }
+    let (server, fleet) = settled();
+    let (mut one, mut other, mut fresh) = (fleet(&server, "a"), fleet(&server, "b"), fleet(&server, "c"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    let evict =
+        || server.ask(redis::cmd("DEL").arg(format!("{{bellwether:test}}:hour:{}", END / 3600)).to_owned());
+    evict().unwrap();
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 1..2)), [false], "who knows a part");
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    evict().unwrap();
+    assert_eq!(admit(&mut fresh, 4, &[], 9, &ids("c", 0..1)), [false], "who knows nothing");
+}
+
+#[test]
+fn who_publishes_nothing_new_tells_again_what_redis_has_lost() {
+    if !is_installed() {
+        return;
+    }
+    let (server, fleet) = settled();
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    let merge =
+        |fleet: &mut Fleet, end| fleet.merge(&rule(), &pane(end, [(Id::Integer(1), 5)]), end).unwrap();
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    server.flush();
+    for fleet in [&mut one, &mut other] {
+        merge(fleet, END + 30);
+        merge(fleet, END + 60);
+    }
+    // After the time that all are given.
+    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
+}
+
+#[test]
+fn an_hour_that_redis_has_in_an_older_state_is_not_spent_again() {
+    if !is_installed() {
+        return;
+    }
+    let (mut server, fleet) = settled();
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    server.ask(redis::cmd("SAVE")).unwrap();
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    // It comes back with what it had on disk.
+    server.restart();
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
+}
+
+#[test]
+fn the_division_of_an_hour_outlives_redis() {
+    if !is_installed() {
+        return;
+    }
+    let mut server = Server::start(&[]);
+    let mut one = server.fleet("a");
+    assert_eq!(one.part(7, 50).unwrap(), 50);
+    server.restart();
+    // Anything that it asks next.
+    one.part(8, 50).unwrap();
+    assert_eq!(server.fleet("b").part(7, 20).unwrap(), 50);
 }

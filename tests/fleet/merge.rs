@@ -251,6 +251,25 @@ fn each_part_is_read_once() {
         for _ in 0..3 {
             assert!(!reader.panes(&rule, END + number * 30).unwrap().is_empty());
         }
-        assert_eq!(u64::from(parts_read()), number + 1);
+        // Each merge asks for a number, too.
+        assert_eq!(u64::from(parts_read()), 2 * (number + 1));
     }
+}
+
+#[test]
+fn who_was_stopped_in_mid_pane_and_comes_back_is_waited_for() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (rule, mut other) = (rule(), server.fleet("b"));
+    let until = Pane { ended_at: END - 20, seconds: 10.0, ..pane(END, [(Id::Integer(1), 5)]) };
+    server.fleet("a").merge(&rule, &until, 1).unwrap();
+    let merged = other.merge(&rule, &pane(END, [(Id::Integer(1), 7)]), 1).unwrap();
+    assert!(!merged.is_complete(), "the rest of `a` is not there: {merged:?}");
+    let rest = Pane { seconds: 20.0, ..pane(END, [(Id::Integer(1), 10)]) };
+    let merged = server.fleet("a").merge(&rule, &rest, 1).unwrap();
+    assert!(merged.is_complete(), "{merged:?}");
+    let panes = other.panes(&rule, END).unwrap();
+    assert_eq!(panes.iter().map(|pane| (pane.instances, pane.counts.total())).collect::<Vec<_>>(), [(2, 22)]);
 }

@@ -167,3 +167,27 @@ fn a_redis_without_memory_refuses_and_stays_as_it_is() {
     assert!(!error.is_away() && error.to_string().contains("OOM"), "{error}");
     assert_eq!(fleet.panes(&rule, END).unwrap()[0].counts.total(), 5);
 }
+
+#[test]
+fn panes_that_redis_has_lost_are_missed_by_everybody() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (rule, mut one, mut other) = (rule(), server.fleet("a"), server.fleet("b"));
+    let merge = |fleet: &mut Fleet, end| fleet.merge(&rule, &pane(end, [(Id::Integer(1), 5)]), end).map(drop);
+    for fleet in [&mut one, &mut other] {
+        merge(fleet, END).unwrap();
+        assert!(fleet.may_have_lost(), "of one that was not asked before nothing is known");
+        merge(fleet, END + 30).unwrap();
+        assert!(!fleet.may_have_lost());
+    }
+    // Without that a connection was closed.
+    server.flush();
+    for fleet in [&mut one, &mut other] {
+        merge(fleet, END + 60).unwrap();
+        assert!(fleet.may_have_lost());
+        merge(fleet, END + 90).unwrap();
+        assert!(!fleet.may_have_lost());
+    }
+}

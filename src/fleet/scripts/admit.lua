@@ -3,22 +3,31 @@
 -- The hour is one hash, so that no part of it can be evicted alone: '=' and a series for each that was published, '#'
 -- the number of them, '@' and a name for the number of those that are not reserved.
 --
--- KEYS: the hour, when this namespace was first seen. ARGV: the most series in the hour, the most of a name that are
--- not reserved, how many the caller knows to be published, milliseconds before anything new is admitted, milliseconds
--- to live for both keys, the number of candidates, the candidates after '+' (reserved) or '-', all that is reserved.
+-- KEYS: the hour; a hash of 'since' when nothing was lost, the 'hour' that was last published in, and the 'server'.
+-- ARGV: the most series in the hour, the most of a name that are not reserved, how many the caller knows to be published,
+-- milliseconds before anything new is admitted, milliseconds to live for both keys, the number of candidates, the
+-- candidates after '+' (reserved) or '-', all that is reserved.
 local hour, seen = KEYS[1], KEYS[2]
 local limit, most = tonumber(ARGV[1]), tonumber(ARGV[2])
 local last = 7 + tonumber(ARGV[7])
 local published = tonumber(redis.call('HGET', hour, '#') or '0')
--- The hour was lost: the caller tells what it knows, and asks again.
-if published < tonumber(ARGV[3]) then
-  return {-1}
-end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local since = tonumber(redis.call('GET', seen) or now)
-redis.call('SET', seen, string.format('%.0f', since), 'PX', ARGV[6])
+local info = redis.pcall('INFO', 'server')
+local server = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+local known = redis.call('HMGET', seen, 'since', 'hour', 'server')
+-- The hour may be lost and nothing else, or in an older state, where another server has taken over or this one was
+-- started again. All instances have time then to tell what they have published.
+local is_short = published < tonumber(ARGV[3])
+local is_lost = is_short or published == 0 and known[2] == hour or known[3] and known[3] ~= server
+local since = not is_lost and tonumber(known[1]) or now
+redis.call('HSET', seen, 'since', string.format('%.0f', since), 'hour', published > 0 and hour or '', 'server', server)
+redis.call('PEXPIRE', seen, ARGV[6])
+-- The caller tells what it knows, and asks again.
+if is_short then
+  return {-1}
+end
 local is_settled = now - since >= tonumber(ARGV[4])
 
 -- What is reserved and was not published yet keeps its place.
@@ -50,6 +59,9 @@ for at = 8, last do
     end
   end
   admitted[#admitted + 1] = fits and 1 or 0
+end
+if published > 0 then
+  redis.call('HSET', seen, 'hour', hour)
 end
 redis.call('PEXPIRE', hour, ARGV[5])
 return admitted

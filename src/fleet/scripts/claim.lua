@@ -1,5 +1,5 @@
 -- Lets one instance publish a pane.
--- KEYS: the pane's claim, the rule's leader, the rule's state. ARGV: who asks, milliseconds of the lease.
+-- KEYS: the pane's claim, the rule's state. ARGV: who asks, milliseconds of the lease.
 local held = redis.call('GET', KEYS[1])
 if held == 'done' then
   return {'done', 0, ''}
@@ -7,11 +7,5 @@ end
 if held and held ~= ARGV[1] then
   return {'held', redis.call('PTTL', KEYS[1]), ''}
 end
--- Who published the last pane has the others in memory, and goes first as long as it is there.
-local leader = redis.call('GET', KEYS[2])
-if not held and leader and leader ~= ARGV[1] then
-  return {'held', redis.call('PTTL', KEYS[2]), ''}
-end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return {'yours', 0, redis.call('HGET', KEYS[3], 'text')}
+return {'yours', 0, redis.call('HGET', KEYS[2], 'text')}
