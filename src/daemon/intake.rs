@@ -169,10 +169,14 @@ enum Fate {
 /// For how many events a count stands: its values, scaled by the sample rate, to the nearest whole number.
 fn events(metric: &Metric<'_>, causes: &Causes) -> Option<u64> {
     let sum: f64 = metric.numbers().sum::<f64>() * metric.weight();
+    if metric.not_finite() > 0 {
+        causes.add(Cause::NotFinite, metric.not_finite() as u64);
+    }
     if sum < 0.0 {
         causes.add(Cause::NegativeCount, 1);
         return None;
     }
+    // The values were finite, and their sum is too large.
     if !sum.is_finite() {
         causes.add(Cause::NotFinite, 1);
         return None;

@@ -246,6 +246,14 @@ impl<'l> Metric<'l> {
         numbers.iter()
     }
 
+    /// How many of its values are infinite or not a number; these count for nothing.
+    pub fn not_finite(&self) -> usize {
+        match self.values {
+            Values::Numbers(numbers) => numbers.not_finite(),
+            Values::Member(_) => 0,
+        }
+    }
+
     /// The cardinality that the Agent goes by: the field, else the tag.
     pub fn wanted_cardinality(&self) -> Option<Cardinality> {
         let tagged = || {

@@ -113,6 +113,7 @@ fn counts_that_are_no_counts_are_not_counted_and_harm_no_other() {
     let counted = got.events_by("good", 2);
     assert_eq!(counted.get("bad"), None, "{counted:?}");
     assert_eq!(counted["__other__"], 0);
+    assert_eq!(got.own("problems"), 8, "all but zero");
     for value in ["x", "1:x"] {
         assert_eq!(got.count(line(value).as_bytes()), 1, "{value} cannot be read and goes on as it is");
     }
