@@ -34,11 +34,12 @@ impl Addresses {
 
     /// The same without some; `whose` ends the sentence about them.
     pub fn but_for(mut self, except: impl IntoIterator<Item = Address>, whose: &str) -> Self {
-        self.except.extend(except);
-        if !self.except.is_empty() {
+        let except: BTreeSet<Address> = except.into_iter().collect();
+        if !except.is_empty() {
             let all = self.name.as_deref().unwrap_or("all");
-            self.name = Some(format!("{all} but {} that {whose}", self.except.len()));
+            self.name = Some(format!("{all} but {} that {whose}", except.len()));
         }
+        self.except.extend(except);
         self
     }
 

@@ -25,6 +25,8 @@ pub struct Asked {
     pub allow_deletes: Option<u64>,
     /// Only these addresses: those that a push, or a fork, changes.
     pub within: Option<BTreeSet<Address>>,
+    /// None of these addresses: those that other commits change.
+    pub except: BTreeSet<Address>,
 }
 
 impl Asked {
@@ -34,7 +36,7 @@ impl Asked {
             only: command.only.clone(),
             reset_drift: command.reset_drift,
             allow_deletes: command.allow_deletes,
-            within: None,
+            ..Self::default()
         }
     }
 
@@ -126,6 +128,7 @@ async fn addresses(context: &Context<'_>, asked: &Asked, compiled: &Compiled) ->
     theirs.extend(renamed);
     let mut addresses =
         Addresses::matching(asked.only.as_deref())?.but_for(theirs, "other pull requests have registered");
+    addresses = addresses.but_for(asked.except.iter().cloned(), "other commits change");
     if let Some(within) = &asked.within {
         addresses = addresses.within(within.clone(), "what it changes");
     }

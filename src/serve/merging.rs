@@ -1,5 +1,7 @@
 //! The default branch has new commits: what is left is applied. The merge is the approval, and the branch's own files count.
 
+use std::collections::BTreeSet;
+use std::iter;
 use std::time::Duration;
 
 use super::apply::{Order, apply};
@@ -13,6 +15,7 @@ use super::speech;
 use super::trouble::Trouble;
 use super::workspace::{Built, archive, build, project_of, touches, touches_config};
 use crate::github::{self, CommitSha, PullRequest};
+use crate::model::Address;
 use crate::ops::{Addresses, Connection, Failure};
 use crate::plan::{Action, Change, FieldChange, Plan, REV_FIELD};
 use crate::render::count;
@@ -140,15 +143,18 @@ async fn apply_over(
     built: &Built,
     connection: &Connection,
 ) -> Result<Left, Trouble> {
-    let within = match mandate {
-        Mandate::Compared(plan) | Mandate::Changed(plan) => {
-            let addresses = asked_for(plan).flat_map(|change| [Some(&change.address), change.from.as_ref()]);
-            Some(addresses.flatten().cloned().collect())
+    let mut asked = Asked::default();
+    if let Mandate::Compared(plan) | Mandate::Changed(plan) = mandate {
+        asked.within = Some(asked_for(plan).flat_map(addresses_of).cloned().collect());
+    }
+    let mut compared = with(context, built, &asked, connection).await?;
+    if let Mandate::Shown(plan) = mandate {
+        asked.except = of_others(plan, &compared.planned.plan);
+        if !asked.except.is_empty() {
+            compared = with(context, built, &asked, connection).await?;
         }
-        Mandate::Shown(_) | Mandate::Nothing(_) => None,
-    };
-    let asked = Asked { within, ..Asked::default() };
-    let Compared { planned, addresses, .. } = with(context, built, &asked, connection).await?;
+    }
+    let Compared { planned, addresses, .. } = compared;
     if planned.plan.is_empty() && !planned.plan.has_errors() {
         return Ok(Left::Nothing(besides(&planned.plan, &addresses)));
     }
@@ -200,6 +206,19 @@ fn besides(plan: &Plan, addresses: &Addresses) -> Option<String> {
 /// What a plan does, and what it would as soon as Datadog knows of the metric.
 fn asked_for(plan: &Plan) -> impl Iterator<Item = &Change> {
     plan.changes.iter().chain(&plan.deferred)
+}
+
+fn addresses_of(change: &Change) -> impl Iterator<Item = &Address> {
+    iter::once(&change.address).chain(&change.from)
+}
+
+/// What a fresh plan changes that the one that was shown has nothing to do with. It came to the branch since, with another
+/// pull request or push, which is what applies it.
+fn of_others(shown: &Plan, fresh: &Plan) -> BTreeSet<Address> {
+    let ours: BTreeSet<&Address> = asked_for(shown).flat_map(addresses_of).collect();
+    let theirs =
+        asked_for(fresh).filter(|change| addresses_of(change).all(|address| !ours.contains(address)));
+    theirs.flat_map(addresses_of).cloned().collect()
 }
 
 /// What of a fresh plan is not what these schemas have changed: another action, or other fields. What is new has to be what was

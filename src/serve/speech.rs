@@ -250,6 +250,9 @@ pub fn applied(
     if order.fell_away > 0 {
         about.push(format!("{} of the plan needed no doing any more", order.fell_away));
     }
+    if order.asked.only.is_none() {
+        about.extend(order.addresses.name().map(|name| format!("looked at: {name}")));
+    }
     let context = Context {
         closing: vec![about.join(" · ")],
         names_only: order.is_public,

@@ -36,19 +36,46 @@ fn a_merge_applies_what_was_planned_once() {
 }
 
 #[test]
-fn a_merge_that_asks_for_more_than_was_shown_waits_for_a_word() {
+fn a_merge_that_asks_for_other_than_was_shown_waits_for_a_word() {
     let world = World::new();
     let (number, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
-    let merge =
-        world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200")), ("schemas/many.avdl", &many(1))]);
+    let merge = world.commit(&[("schemas/cart.avdl", &CART.replace("500", "100"))]);
     world.repository.merge(number, &merge);
     world.pull_event("closed", number, true);
     assert_eq!(world.writes(), [""; 0]);
-    seen!("merge_of_more", world.answers(number).pop().unwrap());
+    seen!("merge_of_other", world.answers(number).pop().unwrap());
     world.say("rolf", number, "esm prod register");
     assert_eq!(world.writes(), [""; 0]);
     world.say("jane", number, "esm prod register");
-    assert_eq!(world.writes(), ["POST /api/v1/monitor"; 2], "{}", world.log());
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
+}
+
+#[test]
+fn of_pull_requests_that_are_merged_at_once_each_is_applied_as_it_was_shown() {
+    for is_in_order in [true, false] {
+        let world = World::new();
+        world.first_push();
+        let (one, _) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+        let (other, _) = world.open(&[("schemas/many.avdl", &many(2))]);
+        let (cart, both) = (
+            world.commit(&[("schemas/cart.avdl", &CART.replace("500", "200"))]),
+            world.commit(&[
+                ("schemas/cart.avdl", &CART.replace("500", "200")),
+                ("schemas/many.avdl", &many(2)),
+            ]),
+        );
+        world.repository.merge(one, &cart);
+        world.repository.merge(other, &both);
+        let numbers = if is_in_order { [one, other] } else { [other, one] };
+        for (number, writes) in numbers.into_iter().zip([if is_in_order { 2 } else { 3 }, 4]) {
+            world.pull_event("closed", number, true);
+            assert_eq!(world.writes().len(), writes, "{}", world.log());
+        }
+        if is_in_order {
+            seen!("first_of_two_merges", world.answers(one).pop().unwrap());
+            seen!("second_of_two_merges", world.answers(other).pop().unwrap());
+        }
+    }
 }
 
 #[test]
@@ -188,11 +215,12 @@ fn a_merge_that_github_lists_late_is_no_push() {
     world.deliver("push", &push_payload("refs/heads/main", &before, &merge));
     assert_eq!(world.writes(), [""; 0], "{}", world.log());
     world.pull_event("closed", number, true);
-    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
+    assert!(world.answers(number).pop().unwrap().contains("looked at: all but 1 that other commits change"));
+    assert_eq!(world.writes(), ["POST /api/v1/monitor"], "{}", world.log());
 }
 
 #[test]
-fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_were_refused() {
+fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_left() {
     let world = World::new();
     world.first_push();
     let (number, _) = world.open(&[("schemas/many.avdl", &many(1))]);
@@ -200,7 +228,7 @@ fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_were_refused() {
     world.repository.merge(number, &more);
     world.pull_event("closed", number, true);
     let written = world.writes().len();
-    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
+    assert!(world.answers(number).pop().unwrap().contains("looked at: all but 2 that other commits change"));
 
     let files = [("schemas/many.avdl", many(3)), ("schemas/cart.avdl", CART.replace("500", "200"))];
     let files = [files[0].0, files[1].0].into_iter().zip([&*files[0].1, &*files[1].1]).collect::<Vec<_>>();
