@@ -35,12 +35,8 @@ pub enum CheckState {
 pub struct Check {
     /// Its name, or the status's context.
     pub name: String,
-    /// The slug of the App that says so; none for a status.
-    pub app: Option<String>,
     /// How far it is.
     pub state: CheckState,
-    /// What it says, in GitHub's word.
-    pub conclusion: String,
 }
 
 #[derive(Deserialize)]
@@ -54,13 +50,7 @@ struct RawRun {
     name: String,
     status: String,
     conclusion: Option<String>,
-    app: Option<RawApp>,
     external_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawApp {
-    slug: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -190,13 +180,12 @@ impl Client {
         let runs = |page: RawRuns| page.check_runs;
         let runs = self.list(&self.path(&format!("commits/{sha}/check-runs")), runs, |_| false).await?;
         let run = |run: RawRun| {
-            let conclusion = run.conclusion.unwrap_or_else(|| run.status.clone());
-            let state = match (run.status.as_str(), conclusion.as_str()) {
-                ("completed", "success" | "neutral" | "skipped") => CheckState::Passed,
+            let state = match (run.status.as_str(), run.conclusion.as_deref()) {
+                ("completed", Some("success" | "neutral" | "skipped")) => CheckState::Passed,
                 ("completed", _) => CheckState::Failed,
                 _ => CheckState::Pending,
             };
-            Check { name: run.name, app: run.app.and_then(|app| app.slug), state, conclusion }
+            Check { name: run.name, state }
         };
         let statuses = |page: RawStatuses| page.statuses;
         let statuses = self.list(&self.path(&format!("commits/{sha}/status")), statuses, |_| false).await?;
@@ -206,7 +195,7 @@ impl Client {
                 "pending" => CheckState::Pending,
                 _ => CheckState::Failed,
             };
-            Check { name: status.context, app: None, state, conclusion: status.state }
+            Check { name: status.context, state }
         };
         Ok(runs.into_iter().map(run).chain(statuses.into_iter().map(status)).collect())
     }

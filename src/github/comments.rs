@@ -17,8 +17,6 @@ pub struct Comment {
     pub author: String,
     /// What it says.
     pub body: String,
-    /// When it was written, RFC 3339.
-    pub created_at: String,
     /// When it was last edited, RFC 3339.
     pub updated_at: String,
     /// Its page.
@@ -44,8 +42,7 @@ impl From<RawComment> for Comment {
             id: raw.id,
             author: login(raw.user),
             body: raw.body.unwrap_or_default(),
-            updated_at: raw.updated_at.unwrap_or_else(|| raw.created_at.clone()),
-            created_at: raw.created_at,
+            updated_at: raw.updated_at.unwrap_or(raw.created_at),
             url: raw.html_url,
         }
     }

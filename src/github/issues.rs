@@ -19,8 +19,6 @@ pub struct Issue {
     pub title: String,
     /// What it says.
     pub body: String,
-    /// When it was opened, RFC 3339.
-    pub created_at: String,
     /// Its page.
     pub url: String,
 }
@@ -32,8 +30,6 @@ struct RawIssue {
     #[serde(default)]
     title: String,
     body: Option<String>,
-    #[serde(default)]
-    created_at: String,
     #[serde(default)]
     html_url: String,
     /// There for pull requests, which GitHub lists as issues, too.
@@ -47,7 +43,6 @@ impl From<RawIssue> for Issue {
             author: login(raw.user),
             title: raw.title,
             body: raw.body.unwrap_or_default(),
-            created_at: raw.created_at,
             url: raw.html_url,
         }
     }

@@ -69,8 +69,6 @@ pub struct ChangedFile {
     /// Its path before, if it was renamed.
     #[serde(rename = "previous_filename")]
     pub before: Option<String>,
-    /// `added`, `removed`, `modified`, `renamed` and so on.
-    pub status: String,
 }
 
 /// The files that a pull request changes.

@@ -138,17 +138,15 @@ impl Job {
 }
 
 impl Answer {
-    /// What was pushed is not applied, and why.
-    pub fn of_push(head: &CommitSha, text: String) -> Self {
-        let ended = Ended { head: Some(head.clone()), title: "Not applied".to_owned(), is_well: false };
+    /// What came of a push, without an apply.
+    pub fn of_push(head: &CommitSha, title: &str, is_well: bool, text: String) -> Self {
+        let ended = Ended { head: Some(head.clone()), title: title.to_owned(), is_well };
         Self { comment: Some(text), receipt: None, ended: Some(ended) }
     }
 
-    /// Of what was pushed, nothing is left to be applied.
-    pub fn of_finished_push(head: &CommitSha, text: String) -> Self {
-        let ended =
-            Ended { head: Some(head.clone()), title: "Nothing left to apply".to_owned(), is_well: true };
-        Self { comment: Some(text), receipt: None, ended: Some(ended) }
+    /// A push that was not applied, and why.
+    pub fn push_refused(head: &CommitSha, text: String) -> Self {
+        Self::of_push(head, "Not applied", false, text)
     }
 
     /// A refusal, or a failure.

@@ -270,7 +270,8 @@ pub async fn pushed(
     let built = build(archive(site, &head).await?, environment.to_owned()).await?;
     match apply_left(context, &Mandate::Changed(&changed), &head, &built).await? {
         Left::Nothing(about) => {
-            Ok(Answer::of_finished_push(pushed, speech::nothing_left(environment, &head, about.as_deref())))
+            let text = speech::nothing_left(environment, &head, about.as_deref());
+            Ok(Answer::of_push(pushed, "Nothing left to apply", true, text))
         }
         // The check is that of the commit that was pushed, whatever came after it.
         Left::Applied(Answer { comment, receipt, ended }) => {
@@ -280,7 +281,7 @@ pub async fn pushed(
         Left::Missing(missing) => {
             context.log(Level::Warn, "not applied", &speech::logged(&missing));
             let missing = speech::for_readers(missing, site.is_public());
-            Ok(Answer::of_push(pushed, speech::push_refused(context.job, &missing)))
+            Ok(Answer::push_refused(pushed, speech::push_refused(context.job, &missing)))
         }
     }
 }

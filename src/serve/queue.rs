@@ -234,7 +234,7 @@ fn answer_of(service: &Service, job: &Job, trouble: &Trouble) -> Option<Answer> 
         }
         // Without an environment there is no check that could tell it.
         Task::Pushed { sha, .. } if job.environment.is_some() => {
-            Some(Answer::of_push(sha, speech::push_failed(job, trouble)))
+            Some(Answer::push_refused(sha, speech::push_failed(job, trouble)))
         }
         Task::Pushed { .. }
         | Task::Look { .. }

@@ -156,9 +156,9 @@ fn local(changed: &ChangedFiles, directory: &str) -> Option<Vec<ChangedFile>> {
     let inside = |file: &ChangedFile| {
         let before = file.before.as_deref().and_then(|before| below(before, directory)).map(str::to_owned);
         match below(&file.path, directory) {
-            Some(path) => Some(ChangedFile { path: path.to_owned(), before, status: file.status.clone() }),
+            Some(path) => Some(ChangedFile { path: path.to_owned(), before }),
             // It was moved out of the project.
-            None => before.map(|path| ChangedFile { path, before: None, status: "removed".to_owned() }),
+            None => before.map(|path| ChangedFile { path, before: None }),
         }
     };
     changed.complete.then(|| changed.files.iter().filter_map(inside).collect())
@@ -264,7 +264,7 @@ mod tests {
     }
 
     fn changed(path: &str, before: Option<&str>) -> ChangedFile {
-        ChangedFile { path: path.to_owned(), before: before.map(str::to_owned), status: String::new() }
+        ChangedFile { path: path.to_owned(), before: before.map(str::to_owned) }
     }
 
     #[test]
