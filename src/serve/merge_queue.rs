@@ -41,10 +41,11 @@ async fn find(context: &Context<'_>, group: &CommitSha) -> Result<Finding, Troub
     if workspace.is_untouched() {
         return Ok(speech::untouched(environment, group));
     }
-    if let Some(finding) = planning::mistakes_in_the_proposed(&workspace, environment).await? {
-        return Ok(finding);
-    }
-    let Workspace { base, files, base_files, changes_config, .. } = workspace;
+    let proposed = match planning::proposed(&workspace, environment).await? {
+        Ok(proposed) => proposed,
+        Err(finding) => return Ok(finding),
+    };
+    let Workspace { base, files, base_files, .. } = workspace;
     let built = build(files, environment.to_owned()).await?;
     let before = read_project(base_files).await?;
     let compiled = match again(&built, environment) {
@@ -72,7 +73,7 @@ async fn find(context: &Context<'_>, group: &CommitSha) -> Result<Finding, Troub
         is_public: site.is_public(),
         word: service.settings.word(),
         rule: &built.project.config.register,
-        changes_config,
+        proposed,
         offline: true,
         subject: Subject::MergeGroup,
         asked: &Asked::default(),

@@ -8,7 +8,7 @@ use super::job::{Answer, Comment, Ended, Receipt};
 use super::ledger::ShownPlan;
 use super::log::Level;
 use super::site::Purpose;
-use super::speech::{self, Finding, Subject};
+use super::speech::{self, Finding, Proposed, Subject};
 use super::trouble::{Trouble, guarded};
 use super::workspace::{Workspace, build};
 use crate::config::Target;
@@ -132,9 +132,10 @@ async fn make(
         return Err(Trouble::Failed("the default branch has no bellwether.toml".to_owned()));
     }
     let base = workspace.base.clone();
-    if let Some(finding) = mistakes_in_the_proposed(&workspace, environment).await? {
-        return Ok((finding, base));
-    }
+    let proposed = match proposed(&workspace, environment).await? {
+        Ok(proposed) => proposed,
+        Err(finding) => return Ok((finding, base)),
+    };
     let before = match offline {
         true => Some(super::workspace::read_project(workspace.base_files.clone()).await?),
         false => None,
@@ -161,7 +162,7 @@ async fn make(
             is_public: site.is_public(),
             word: context.service.settings.word(),
             rule: &built.project.config.register,
-            changes_config: workspace.changes_config,
+            proposed,
             offline,
             subject: match (pull.merged, pull.fork) {
                 (true, _) => Subject::Merged,
@@ -179,24 +180,27 @@ async fn make(
     Ok((finding, base))
 }
 
-/// The mistakes that a changed `bellwether.toml` would have: it does not count yet, and is not to be merged with them.
-pub async fn mistakes_in_the_proposed(
+/// What a merge makes of `bellwether.toml`, or the mistakes that it would have: it does not count yet, and is not to be merged
+/// with them.
+pub async fn proposed(
     workspace: &Workspace,
     environment: &str,
-) -> Result<Option<Finding>, Trouble> {
-    let Some(project) = workspace.proposed_project().await? else { return Ok(None) };
+) -> Result<Result<Proposed, Finding>, Trouble> {
+    if !workspace.changes_config {
+        return Ok(Ok(Proposed::Same));
+    }
+    let Some(project) = workspace.proposed_project().await? else { return Ok(Ok(Proposed::Without)) };
     let compiled = match project.config.environment(Some(environment)) {
-        Ok((name, found)) => ops::compile(&project, &name, found).map(drop),
-        // It is not to be served any more.
+        Ok((name, found)) => ops::compile(&project, &name, found).map(|_| Proposed::Changed),
         Err(_) if has_errors(&project.diagnostics) => Err(Failure::Diagnostics(project.diagnostics.clone())),
-        Err(_) => Ok(()),
+        Err(_) => Ok(Proposed::Without),
     };
     match compiled {
         Err(Failure::Diagnostics(found)) => {
-            Ok(Some(speech::diagnostics(environment, &found, &project.sources)))
+            Ok(Err(speech::diagnostics(environment, &found, &project.sources)))
         }
         Err(other) => Err(other.into()),
-        Ok(()) => Ok(None),
+        Ok(proposed) => Ok(Ok(proposed)),
     }
 }
 

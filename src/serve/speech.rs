@@ -76,6 +76,17 @@ pub enum Subject {
     MergeGroup,
 }
 
+/// What a merge makes of `bellwether.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proposed {
+    /// It stays as it is.
+    Same,
+    /// It is changed.
+    Changed,
+    /// It has the environment no more, or is gone.
+    Without,
+}
+
 /// What a plan's comment is made of.
 pub struct PlanWords<'a> {
     /// The plan.
@@ -94,8 +105,8 @@ pub struct PlanWords<'a> {
     pub word: &'a str,
     /// What applying it takes.
     pub rule: &'a Register,
-    /// Whether bellwether.toml is changed.
-    pub changes_config: bool,
+    /// What becomes of `bellwether.toml`.
+    pub proposed: Proposed,
     /// Whether Datadog was not asked.
     pub offline: bool,
     /// What it is a plan of.
@@ -135,7 +146,7 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
         && plan.drift.is_empty()
         && plan.blocked.is_empty()
         && !plan.has_errors()
-        && !words.changes_config;
+        && words.proposed == Proposed::Same;
     Finding { title, body, conclusion, plan: Some(plan.clone()), cut: cut as u64, is_silent, remarks }
 }
 

@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::ledger::Live;
-use super::speech::{PlanWords, Subject};
+use super::speech::{PlanWords, Proposed, Subject};
 use super::trouble::Trouble;
 use crate::github::CommitSha;
 use crate::model::Address;
@@ -373,11 +373,18 @@ pub fn how_to_apply(words: &PlanWords<'_>) -> Vec<String> {
         };
         parts.push(format!("Apply it with {}{needs}.", code(&command)));
     }
-    if words.changes_config && !is_merged {
+    if words.proposed != Proposed::Same && !is_merged {
         let who = if words.subject == Subject::MergeGroup { "merge group" } else { "pull request" };
         parts.push(format!(
             "The {who} changes `bellwether.toml`, which counts once it is merged; this plan is made with the one of the \
              default branch."
+        ));
+    }
+    if words.proposed == Proposed::Without && !is_merged {
+        parts.push(format!(
+            "**Once it is merged, nobody looks after {}:** `bellwether.toml` has no such environment then, and its monitors stay in \
+             Datadog. To have them deleted, take their annotations out first.",
+            code(environment)
         ));
     }
     parts

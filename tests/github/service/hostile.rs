@@ -53,9 +53,15 @@ fn a_mistake_in_the_configuration_of_a_pull_request_is_seen_before_it_is_merged(
         world.say("jane", number, "esm prod register");
         assert_eq!(world.writes(), [""; 0]);
     }
+}
+
+#[test]
+fn an_environment_that_a_pull_request_takes_out_is_said_to_be_left_alone() {
+    let world = World::new();
     let (number, head) = world.open(&[("bellwether.toml", "[environments.other]\nsandbox = true\n")]);
     let seen = world.seen(number, &head);
     assert!(seen.contains("=== check bellwether/prod success"), "no mistake: {seen}");
+    seen!("without_the_environment", seen);
 }
 
 #[test]
