@@ -103,7 +103,7 @@ async fn work(service: &Arc<Service>, id: u64, mut failures: Failures) {
         }
     };
     let result = match act(service, id, &mut job, failures).await {
-        Ok(()) => "done",
+        Ok(result) => result,
         Err(trouble @ (Trouble::Later(_) | Trouble::Away(_))) => {
             service.log_job(Level::Warn, "set aside", &job, id, &trouble.to_string());
             failures.set_aside(&trouble);
@@ -136,8 +136,15 @@ fn set_aside(service: &Arc<Service>, entry: Entry, job: Job) {
     });
 }
 
-async fn act(service: &Arc<Service>, id: u64, job: &mut Job, failures: Failures) -> Result<(), Trouble> {
+/// Does a job and tells what came of it. How it ended, for the counters: a failure that could be told is one, too.
+async fn act(
+    service: &Arc<Service>,
+    id: u64,
+    job: &mut Job,
+    failures: Failures,
+) -> Result<&'static str, Trouble> {
     let mut parts = Vec::new();
+    let mut result = "done";
     if job.answer.is_none() {
         match run(service, id, job, failures).await {
             Ok(dispatch::Outcome::Answer(answer)) => job.answer = Some(answer),
@@ -155,6 +162,7 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job, failures: Failures)
                 };
                 service.log_job(Level::Warn, "job failed", job, id, &trouble.to_string());
                 job.answer = Some(answer);
+                result = "failed";
             }
         }
         // Before it is told: whatever happens to GitHub now, it is not done again.
@@ -163,13 +171,13 @@ async fn act(service: &Arc<Service>, id: u64, job: &mut Job, failures: Failures)
         }
     }
     let told = tell(service, id, job, failures).await;
-    if let Err(Trouble::Kept(_) | Trouble::Later(_)) = told {
-        return told;
+    if let Err(trouble @ (Trouble::Kept(_) | Trouble::Later(_))) = told {
+        return Err(trouble);
     }
     for (id, part) in service.ledger.divide(id, &parts)?.into_iter().zip(&parts) {
         enqueue(service, id, part);
     }
-    told
+    told.map(|()| result)
 }
 
 /// Waits before a job is tried again that failed for a passing reason. When that was too often in a row, gives the reason back;

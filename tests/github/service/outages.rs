@@ -184,6 +184,7 @@ fn what_was_merged_while_datadog_was_away_for_long_can_be_asked_for() {
     world.datadog_faults(&away(10_000));
     world.pull_event("closed", number, true);
     seen!("merged_while_away", world.answers(number).pop().unwrap());
+    until("the failure is counted", || world.get("/metrics").contains("jobs_total{result=\"failed\"} 1"));
     world.datadog_faults("");
     world.say("jane", number, "esm prod register");
     assert_eq!((world.writes().len(), results(&world, number)), (1, 1), "{}", world.log());
