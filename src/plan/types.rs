@@ -338,6 +338,11 @@ pub enum PlanFileError {
 }
 
 impl Plan {
+    /// What is asked for: what an apply does, and what it would as soon as Datadog knows of the metric.
+    pub fn asked_for(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().chain(&self.deferred)
+    }
+
     /// Whether an apply would have nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
@@ -437,6 +442,11 @@ impl Plan {
 }
 
 impl Change {
+    /// Its address, and the one that it had.
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        std::iter::once(&self.address).chain(&self.from)
+    }
+
     /// How many calls to Datadog write this change.
     pub fn write_calls(&self) -> u64 {
         match (self.kind, self.action) {

@@ -67,8 +67,7 @@ pub async fn apply(
     // Before the first write: an apply that is cut off has made a part of it live.
     service.ledger.keep(context.id, &Job { begun: true, ..context.job.clone() })?;
     if order.is_open {
-        let addresses = plan.changes.iter().flat_map(|change| [Some(&change.address), change.from.as_ref()]);
-        let addresses = addresses.flatten().cloned();
+        let addresses = plan.changes.iter().flat_map(Change::addresses).cloned();
         let (repository, commit) = (&context.job.repository, order.commit.as_str());
         service.ledger.register(repository, context.number, context.environment, commit, addresses)?;
     }

@@ -45,6 +45,9 @@ pub struct ShownPlan {
     pub body: String,
     /// The plan; none where there are errors.
     pub plan: Option<Plan>,
+    /// What the schemas of the pull request change, if that is known.
+    #[serde(default)]
+    pub own: Option<BTreeSet<Address>>,
     /// The first line of the comment.
     pub marker: PlanMarker,
 }

@@ -1,7 +1,6 @@
 //! The default branch has new commits: what is left is applied. The merge is the approval, and the branch's own files count.
 
 use std::collections::BTreeSet;
-use std::iter;
 use std::time::Duration;
 
 use super::apply::{Order, apply};
@@ -26,8 +25,8 @@ const CATCHING_UP: Duration = Duration::from_secs(30);
 
 /// What an apply of the default branch may do.
 enum Mandate<'p> {
-    /// This or less: the whole plan that was shown.
-    Shown(&'p Plan),
+    /// This or less: the whole plan that was shown; and what the schemas of the pull request change, if that is known.
+    Shown(&'p Plan, Option<&'p BTreeSet<Address>>),
     /// What the schemas of a fork alone have changed, which was shown. Nobody was shown a plan against Datadog.
     Compared(&'p Plan),
     /// What the schemas of a push alone have changed, as they are by now. Nobody was shown anything.
@@ -61,7 +60,7 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
             Mandate::Nothing(Missing::Moved { from: shown.head.clone(), to: pull.head_sha.to_string() })
         }
         Some((shown, Some(plan))) if planning::is_before(&shown.since, merged_at) => match shown.offline {
-            false => Mandate::Shown(plan),
+            false => Mandate::Shown(plan, shown.own.as_ref()),
             // It was made with another configuration than the one that counts now.
             true if touches_config(site, &site.client.changed_files(context.number).await?) => {
                 Mandate::Nothing(Missing::Plan)
@@ -145,11 +144,11 @@ async fn apply_over(
 ) -> Result<Left, Trouble> {
     let mut asked = Asked::default();
     if let Mandate::Compared(plan) | Mandate::Changed(plan) = mandate {
-        asked.within = Some(asked_for(plan).flat_map(addresses_of).cloned().collect());
+        asked.within = Some(plan.asked_for().flat_map(Change::addresses).cloned().collect());
     }
     let mut compared = with(context, built, &asked, connection).await?;
-    if let Mandate::Shown(plan) = mandate {
-        asked.except = of_others(plan, &compared.planned.plan);
+    if let Mandate::Shown(plan, Some(own)) = mandate {
+        asked.except = of_others(plan, own, &compared.planned.plan);
         if !asked.except.is_empty() {
             compared = with(context, built, &asked, connection).await?;
         }
@@ -165,7 +164,7 @@ async fn apply_over(
         Mandate::Nothing(reason) => missing.push(reason.clone()),
         Mandate::Compared(plan) => missing.extend(beyond(plan, &fresh, true)),
         Mandate::Changed(plan) => missing.extend(beyond(plan, &fresh, false)),
-        Mandate::Shown(plan) => match subset(&with_operands(plan, &planned), &fresh) {
+        Mandate::Shown(plan, _) => match subset(&with_operands(plan, &planned), &fresh) {
             Ok(gone) => fell_away = gone.len(),
             Err(other) => missing.push(Missing::Other(other)),
         },
@@ -203,22 +202,13 @@ fn besides(plan: &Plan, addresses: &Addresses) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// What a plan does, and what it would as soon as Datadog knows of the metric.
-fn asked_for(plan: &Plan) -> impl Iterator<Item = &Change> {
-    plan.changes.iter().chain(&plan.deferred)
-}
-
-fn addresses_of(change: &Change) -> impl Iterator<Item = &Address> {
-    iter::once(&change.address).chain(&change.from)
-}
-
-/// What a fresh plan changes that the one that was shown has nothing to do with. It came to the branch since, with another
-/// pull request or push, which is what applies it.
-fn of_others(shown: &Plan, fresh: &Plan) -> BTreeSet<Address> {
-    let ours: BTreeSet<&Address> = asked_for(shown).flat_map(addresses_of).collect();
-    let theirs =
-        asked_for(fresh).filter(|change| addresses_of(change).all(|address| !ours.contains(address)));
-    theirs.flat_map(addresses_of).cloned().collect()
+/// What a fresh plan changes that was neither shown nor changed by the pull request's `own` schemas. It came to the branch since,
+/// with another pull request or push, which is what applies it.
+fn of_others(shown: &Plan, own: &BTreeSet<Address>, fresh: &Plan) -> BTreeSet<Address> {
+    let shown: BTreeSet<&Address> = shown.asked_for().flat_map(Change::addresses).collect();
+    let is_ours = |address: &Address| shown.contains(address) || own.contains(address);
+    let theirs = fresh.asked_for().filter(|change| !change.addresses().any(is_ours));
+    theirs.flat_map(Change::addresses).cloned().collect()
 }
 
 /// What of a fresh plan is not what these schemas have changed: another action, or other fields. What is new has to be what was
@@ -230,7 +220,7 @@ fn beyond(changed: &Plan, fresh: &Plan, is_shown: bool) -> Option<Missing> {
             || then.fields.iter().any(|same| same.path == field.path && same.after == field.after)
     };
     let is_beyond = |change: &&Change| {
-        let then = asked_for(changed).find(|then| then.address == change.address);
+        let then = changed.asked_for().find(|then| then.address == change.address);
         let is_same = |then: &Change| match change.action {
             Action::Create => !is_shown || then.after == change.after,
             _ => change.fields.iter().all(|field| is_asked_for(field, then)),

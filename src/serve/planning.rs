@@ -16,6 +16,7 @@ use crate::diag::has_errors;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
 use crate::ops::{self, Failure};
+use crate::plan::Change;
 use crate::render::markdown;
 use crate::review::{Command, Verb};
 
@@ -136,23 +137,21 @@ async fn make(
         Ok(proposed) => proposed,
         Err(finding) => return Ok((finding, base)),
     };
-    let before = match offline {
-        true => Some(super::workspace::read_project(workspace.base_files.clone()).await?),
-        false => None,
-    };
     let built = build(workspace.files.clone(), environment.to_owned()).await?;
-    let planned = match before {
-        Some(before) => {
-            let compiled = again(&built, environment);
-            compiled
-                .and_then(|compiled| against(context, &built, compiled, Some(before), &base))
-                .map_err(Trouble::from)
-        }
-        None => {
+    let changed = super::workspace::read_project(workspace.base_files.clone()).await.and_then(|before| {
+        let compiled = again(&built, environment)?;
+        Ok(against(context, &built, compiled, Some(before), &base)?)
+    });
+    // A changed `bellwether.toml` changes more, once it is merged.
+    let own = changed.as_ref().ok().filter(|_| proposed == Proposed::Same && !pull.merged);
+    let own = own.map(|(plan, _)| plan.asked_for().flat_map(Change::addresses).cloned().collect());
+    let planned = match offline {
+        true => changed,
+        false => {
             live(context, &built, asked, Purpose::Read).await.map(|live| (live.planned.plan, live.header))
         }
     };
-    let finding = match planned {
+    let mut finding = match planned {
         Ok((plan, header)) => speech::plan(&speech::PlanWords {
             plan: &plan,
             header: &header,
@@ -177,6 +176,7 @@ async fn make(
         },
         Err(other) => return Err(other),
     };
+    finding.own = own;
     Ok((finding, base))
 }
 
@@ -246,6 +246,7 @@ async fn publish(
         offline,
         body: finding.body,
         plan: finding.plan,
+        own: finding.own,
         marker,
     };
     service.ledger.show(&context.job.repository, context.number, environment, &shown)?;

@@ -79,6 +79,43 @@ fn of_pull_requests_that_are_merged_at_once_each_is_applied_as_it_was_shown() {
 }
 
 #[test]
+fn of_a_pull_request_whose_plan_was_shown_in_part_the_rest_is_not_that_of_others() {
+    let world = World::new();
+    let (number, head) = world.open(&[("schemas/many.avdl", &many(2))]);
+    world.say("jane", number, "esm prod plan --only **Event1**");
+    world.repository.merge(number, &head);
+    world.pull_event("closed", number, true);
+    assert_eq!(world.writes(), [""; 0]);
+    assert!(
+        world.answers(number).pop().unwrap().contains("more or other than what was shown"),
+        "{}",
+        world.log()
+    );
+}
+
+#[test]
+fn what_two_pull_requests_have_changed_is_not_left_to_the_other() {
+    let world = World::new();
+    world.first_push();
+    let (one, head) = world.open(&[("schemas/cart.avdl", &CART.replace("500", "200"))]);
+    world.repository.review(one, "rita", "APPROVED", &head);
+    world.say("jane", one, "esm prod register");
+    // It changes the same monitor, which is left out of its plan, since the other has registered it.
+    let priority = |schema: &str| schema.replace("record", "@priority(1)\n  record");
+    let (other, _) = world.open(&[("schemas/cart.avdl", &priority(CART)), ("schemas/many.avdl", &many(1))]);
+    world.repository.merge(one, &head);
+    world.pull_event("closed", one, true);
+    let written = world.writes().len();
+    let both = [("schemas/cart.avdl", priority(&CART.replace("500", "200"))), ("schemas/many.avdl", many(1))];
+    let merge = world.commit(&both.each_ref().map(|(path, text)| (*path, text.as_str())));
+    world.repository.merge(other, &merge);
+    world.pull_event("closed", other, true);
+    let answer = world.answers(other).pop().unwrap();
+    assert!(answer.contains("update `com.example.AddToCartEvent/traffic_threshold_monitor`"), "{answer}");
+    assert_eq!(world.writes()[written..], [""; 0]);
+}
+
+#[test]
 fn a_push_to_the_default_branch_is_applied_under_the_guards() {
     let world = World::new();
     world.first_push();
