@@ -108,7 +108,10 @@ async fn head_with(context: &Context<'_>, pull: &PullRequest) -> Result<CommitSh
     };
     match is_there {
         true => Ok(head),
-        false => Err(Trouble::Later("GitHub does not know of the merge yet".to_owned())),
+        false => Err(Trouble::Later(
+            "the branch does not have the merge: GitHub does not know of it yet, or it was set back"
+                .to_owned(),
+        )),
     }
 }
 
