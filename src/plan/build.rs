@@ -78,7 +78,7 @@ impl Inputs<'_> {
 /// Builds the plan.
 pub fn build(inputs: &Inputs<'_>) -> Plan {
     let mut matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
-    matching.set_copies_apart(inputs.deleted, inputs.applied);
+    matching.set_copies_apart(inputs.graph, inputs.deleted, inputs.applied);
     let managed = (matching.matched.len() + matching.orphans.len()) as u64;
     let nodes: Vec<&Node> = inputs.graph.nodes().collect();
     // A monitor that lost its owner tag is still the operand that it was.

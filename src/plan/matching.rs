@@ -4,14 +4,15 @@
 //! tag, the name. A monitor without the owner tag is not even in the snapshot.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::base::live_rev;
 use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
-use crate::normalise::{addresses, same_type};
+use crate::normalise::{addresses, applicable, rev, same_type};
 
 /// Which live monitor is which desired one.
 #[derive(Debug, Default)]
@@ -37,15 +38,25 @@ impl Matching<'_> {
     /// An orphan at whose address another monitor was deleted, and that was there before that, is a copy that
     /// somebody made of it in Datadog: not ours to delete.
     ///
+    /// So is one at the former address of a monitor that has moved, unless its hash proves that we applied it as it is.
+    ///
     /// One that we applied is none, whatever was deleted there before.
     pub fn set_copies_apart(
         &mut self,
+        graph: &DesiredGraph,
         deleted: &BTreeMap<Address, (MonitorId, Timestamp)>,
         applied: &BTreeMap<Address, Applied>,
     ) {
+        let moved = graph.nodes().filter(|node| {
+            self.matched.get(&node.address).is_some_and(|matched| matched.how == How::Address)
+        });
+        let left: HashSet<&Address> = moved.flat_map(|node| &node.former).collect();
         let is_copy = |address: &Address, live: &LiveMonitor| {
             if applied.get(address).is_some_and(|applied| applied.id == Some(live.id)) {
                 return false;
+            }
+            if left.contains(address) && live_rev(live) != Some(rev(&applicable(&live.document()))) {
+                return true;
             }
             let Some((id, at)) = deleted.get(address) else { return false };
             let document = live.document();

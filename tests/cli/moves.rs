@@ -1,0 +1,71 @@
+//! Records that are renamed or move, and what else happened to their monitors meanwhile.
+
+use serde_json::{Value, json};
+
+use super::support::{Project, Server, actions, drifted};
+
+const KIND: &str = "traffic_threshold_monitor";
+
+fn protocol(records: &[String]) -> String {
+    format!("@namespace(\"a\") @alert_channel(\"a\") protocol P {{ {} }}", records.concat())
+}
+
+/// A record with a monitor, and the names that it had.
+fn record(name: &str, former: &[&str]) -> String {
+    format!("@aliases({former:?}) @{KIND}({{\"above\": 10, \"warning\": 5}}) record {name} {{}} ")
+}
+
+fn applied(records: &[String]) -> (Server, Project) {
+    let server = Server::new();
+    let project = Project::of(&protocol(records), server.url());
+    project.apply();
+    (server, project)
+}
+
+fn rewrite(project: &Project, records: &[String]) {
+    project.write("schemas/events.avdl", &protocol(records));
+}
+
+fn at(name: &str) -> String {
+    format!("a.{name}/{KIND}")
+}
+
+fn copied(server: &Server, id: u64) -> u64 {
+    let live = server.monitor(id);
+    let mut body = json!({"name": "Copy of it"});
+    for key in ["type", "query", "message", "tags", "options"] {
+        body[key] = live[key].clone();
+    }
+    server.create(&body)
+}
+
+#[test]
+fn a_copy_is_left_alone_when_the_record_is_renamed() {
+    for snapshot_lost in [false, true] {
+        let (server, project) = applied(&[record("Old", &[])]);
+        let id = server.id_at(&at("Old"));
+        let copy = copied(&server, id);
+        let before = server.monitor(copy);
+        rewrite(&project, &[record("New", &["Old"])]);
+        project.run(&["apply", "--yes"]).exits(0);
+        assert_eq!(server.id_at(&at("New")), id);
+        if snapshot_lost {
+            project.lose_snapshot();
+        }
+        project.run(&["apply", "--yes"]).exits(0).complains(&["BW0501", &copy.to_string(), &at("Old")]);
+        assert_eq!(server.monitor(copy), before);
+    }
+}
+
+#[test]
+fn the_monitor_of_a_record_that_another_takes_in_is_no_copy() {
+    for snapshot_lost in [false, true] {
+        let (_server, project) = applied(&[record("Old", &[]), record("New", &[])]);
+        rewrite(&project, &[record("New", &["Old"])]);
+        if snapshot_lost {
+            project.lose_snapshot();
+        }
+        assert_eq!(actions(&project.plan()), [format!("delete {}", at("Old"))]);
+    }
+}
+
