@@ -113,7 +113,9 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         };
         changes.retain(|change| kept(&change.address, change.from.as_ref()));
         deferred.retain(|change| kept(&change.address, change.from.as_ref()));
-        drift.retain(|drift| kept(&drift.address, None));
+        // A change is recorded with what it leaves as it was edited.
+        let is_changed = |address: &Address| changes.iter().any(|change| change.address == *address);
+        drift.retain(|drift| kept(&drift.address, None) || is_changed(&drift.address));
     }
     order::connect(&mut changes, inputs.graph);
     blocked.retain(|blocked| {

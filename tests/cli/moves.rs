@@ -69,3 +69,20 @@ fn the_monitor_of_a_record_that_another_takes_in_is_no_copy() {
     }
 }
 
+#[test]
+fn an_edit_outlives_a_rename_that_is_picked_by_its_former_name() {
+    let (server, project) = applied(&[record("Old", &[])]);
+    let id = server.id_at(&at("Old"));
+    server.edit(id, |body| body["options"]["thresholds"]["warning"] = json!(7));
+    let renamed = record("New", &["Old"]);
+    rewrite(&project, std::slice::from_ref(&renamed));
+    let only = at("Old");
+    let held = [format!("{} options.thresholds.warning", at("New"))];
+    assert_eq!(drifted(&project.json(&["plan", "--only", &only])), held);
+    project.run(&["apply", "--yes", "--only", &only]).exits(0);
+    rewrite(&project, &[renamed.replace("\"above\": 10", "\"above\": 20")]);
+    assert_eq!(drifted(&project.plan()), held);
+    project.apply();
+    assert_eq!(server.monitor(id)["options"]["thresholds"], json!({"critical": 20.0, "warning": 7.0}));
+}
+
