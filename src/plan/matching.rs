@@ -175,6 +175,14 @@ pub fn match_monitors<'s>(
     matching
 }
 
+/// What two monitors of one name and query have in common besides.
+#[derive(Clone, Copy)]
+enum Like {
+    Message,
+    Id,
+    Any,
+}
+
 /// A monitor that would be deleted while one of the same name and query is created is the same monitor under
 /// another address: it keeps its id and history, and Datadog would refuse the create anyway.
 fn same_monitor_elsewhere<'s>(
@@ -189,7 +197,11 @@ fn same_monitor_elsewhere<'s>(
     // Composites last: their query has the ids of monitors that may have moved themselves.
     let is_composite = |node: &&&Node| text(node, "type") == "composite";
     let (composites, others): (Vec<&&Node>, Vec<_>) = desired.iter().partition(is_composite);
-    for node in others.into_iter().chain(composites) {
+    // Several may have the name and the query: who is told, which Datadog has only once, says more than the id.
+    let rounds = [others, composites].into_iter();
+    let rounds =
+        rounds.flat_map(|nodes| [Like::Message, Like::Id, Like::Any].map(|like| (nodes.clone(), like)));
+    for (node, like) in rounds.flat_map(|(nodes, like)| nodes.into_iter().map(move |node| (node, like))) {
         if matching.matched.contains_key(&node.address) {
             continue;
         }
@@ -205,11 +217,16 @@ fn same_monitor_elsewhere<'s>(
         let same = |address: &&Address| {
             owners.get(*address).is_some_and(|live| {
                 let document = live.document();
-                let found = document.get("query").and_then(Value::as_str).unwrap_or_default();
-                found.trim() == query && address.kind() == node.address.kind()
+                let found = |key| document.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+                let is_like = match like {
+                    Like::Message => found("message") == text(node, "message"),
+                    Like::Id => address.id() == node.address.id(),
+                    Like::Any => true,
+                };
+                is_like && found("query") == query && address.kind() == node.address.kind()
             })
         };
-        let Some(address) = candidates.iter().find(same).cloned() else { continue };
+        let Some(address) = candidates.iter().filter(same).min().cloned() else { continue };
         candidates.retain(|candidate| *candidate != address);
         if let Some(live) = owners.remove(&address) {
             matching.matched.insert(&node.address, Matched { live, how: How::Renamed(address) });

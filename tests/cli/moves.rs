@@ -86,3 +86,27 @@ fn an_edit_outlives_a_rename_that_is_picked_by_its_former_name() {
     assert_eq!(server.monitor(id)["options"]["thresholds"], json!({"critical": 20.0, "warning": 7.0}));
 }
 
+#[test]
+fn monitors_of_one_name_and_query_move_with_their_ids_one_by_one() {
+    let ids = ["one", "two", "three", "four", "five"];
+    let raw = |namespace: &str, message: &str| {
+        let monitor = |id: &&str| json!({"id": id, "type": "query alert", "name": "Same", "query": "avg(last_5m):avg:a{*} > 1", "message": format!("{message} @slack-{id}")});
+        let monitors: Vec<Value> = ids.iter().map(monitor).collect();
+        json!({"type": "record", "name": format!("{namespace}.R"), "fields": [], "datadog_monitor": monitors})
+            .to_string()
+    };
+    for message in ["as it was", "another"] {
+        let server = Server::new();
+        let project = Project::of("", server.url());
+        std::fs::remove_file(project.path("schemas/events.avdl")).unwrap();
+        project.write("schemas/raw.avsc", &raw("a", "as it was"));
+        project.apply();
+        let live =
+            |namespace: &str| ids.map(|id| server.id_at(&format!("{namespace}.R/datadog_monitor:{id}")));
+        let before = live("a");
+        project.write("schemas/raw.avsc", &raw("b", message));
+        project.apply();
+        assert_eq!(live("b"), before);
+    }
+}
+
