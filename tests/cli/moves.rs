@@ -110,3 +110,15 @@ fn monitors_of_one_name_and_query_move_with_their_ids_one_by_one() {
     }
 }
 
+#[test]
+fn a_monitor_without_owner_tag_gets_no_twin_under_the_new_name_though_the_snapshot_is_lost() {
+    let (server, project) = applied(&[record("Old", &[])]);
+    let id = server.id_at(&at("Old"));
+    server.edit(id, |body| body["tags"].as_array_mut().unwrap().retain(|tag| tag != "esm-sandbox"));
+    project.lose_snapshot();
+    rewrite(&project, &[record("New", &["Old"])]);
+    let claim = format!("#{id} carries the address {}", at("Old"));
+    project.run(&["apply", "--yes"]).exits(5).complains(&[&claim]);
+    assert_eq!(server.monitors().len(), 1);
+}
+
