@@ -122,3 +122,16 @@ fn a_monitor_without_owner_tag_gets_no_twin_under_the_new_name_though_the_snapsh
     assert_eq!(server.monitors().len(), 1);
 }
 
+#[test]
+fn a_deleted_monitor_is_drift_although_its_record_has_a_new_name() {
+    let (server, project) = applied(&[record("Old", &[]), record("Other", &[])]);
+    let id = server.id_at(&at("Old"));
+    server.delete(id);
+    rewrite(&project, &[record("New", &["Old"]), record("Other", &[])]);
+    project.run(&["drift"]).exits(2).says(&[&at("New"), "deleted   in Datadog"]);
+    let again = format!("deleted in Datadog (#{id}): created again, with a new id");
+    project.run(&["plan"]).exits(0).says(&[&again]);
+    project.apply();
+    project.run(&["drift"]).exits(0);
+    project.is_settled();
+}
