@@ -90,7 +90,7 @@ pub enum How {
 
 /// The address that a live monitor's tags give, if any.
 pub fn address_of(live: &LiveMonitor) -> Option<Address> {
-    addresses(live).next().and_then(|text| Address::parse(text).ok())
+    addresses(live).find_map(|text| Address::parse(text).ok())
 }
 
 /// Matches the monitors of `graph` with those of a snapshot.

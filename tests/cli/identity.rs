@@ -214,3 +214,14 @@ fn a_saved_plan_does_not_take_over_a_metric_that_was_configured_since() {
     let live: Value = server.call("GET", &format!("/api/v1/metrics/{METRIC}"), &Value::Null);
     assert_eq!(live["description"], "somebody else's");
 }
+
+#[test]
+fn a_tag_that_is_no_address_hides_none() {
+    let (server, project) = applied();
+    let id = server.id_at(RAW);
+    server.edit(id, |body| body["tags"].as_array_mut().unwrap().insert(0, "bellwether:adopted".into()));
+    project.is_settled();
+    project.lose_snapshot();
+    project.edit("schemas/platform.avpr", "Agent of the event pipeline", "The pipeline's agent");
+    assert_eq!(actions(&project.plan()), [format!("update {RAW}")]);
+}
