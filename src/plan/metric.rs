@@ -33,7 +33,8 @@ impl Builder<'_> {
             self.unchanged += 1;
             return;
         }
-        let ours = applied.is_some() || mark.as_ref().is_some_and(|mark| self.is_known(node, mark));
+        let ours =
+            applied.is_some() || mark.as_ref().is_some_and(|mark| Some(mark.owner) == owner.as_deref());
         let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
         let base = base(node, mark.as_ref(), applied_document.as_deref());
         let (mut written, mut held) = self.written_and_held(compare(&node.document, &document, base));

@@ -224,6 +224,18 @@ fn an_edit_of_a_metric_is_held_when_its_record_is_renamed() {
 }
 
 #[test]
+fn a_metric_whose_record_moves_is_still_ours_when_the_snapshot_is_lost() {
+    let (server, project) = configured_as("a", "record R", "shop.counted");
+    project.lose_snapshot();
+    project.write("schemas/events.avdl", &named("b", "record R", "shop.counted"));
+    assert!(actions(&project.plan()).contains(&"update b.R.id/aggregate_metric".to_owned()));
+    project.apply();
+    let description = metadata(&server, "shop.counted")["description"].to_string();
+    assert!(description.contains("bellwether:b.R.id/aggregate_metric@"), "{description}");
+    project.is_settled();
+}
+
+#[test]
 fn an_address_that_goes_on_with_another_metric_configures_the_whole_of_it() {
     let (server, project) = configured_as("a", "record R", "shop.counted");
     server.report("shop.other");
