@@ -135,3 +135,19 @@ fn a_deleted_monitor_is_drift_although_its_record_has_a_new_name() {
     project.run(&["drift"]).exits(0);
     project.is_settled();
 }
+
+#[test]
+fn a_composite_is_renamed_after_its_operands_whichever_former_name_it_had() {
+    for former in ["First", "Second"] {
+        let kinds = "@traffic_threshold_monitor({\"above\": 10}) @error_rate_monitor({}) @composite_monitor({\"when\": \"traffic_threshold_monitor && error_rate_monitor\"})";
+        let (server, project) = applied(&[format!("{kinds} record {former} {{}}")]);
+        let id = server.id_at(&format!("a.{former}/composite_monitor"));
+        rewrite(&project, &[format!("@aliases([\"Second\", \"First\"]) {kinds} record New {{}}")]);
+        project.run(&["apply", "--yes", "--only", "a.New/error_rate_monitor"]).exits(0);
+        project.lose_snapshot();
+        project.apply();
+        assert_eq!(server.id_at("a.New/composite_monitor"), id);
+        project.is_settled();
+    }
+}
+
