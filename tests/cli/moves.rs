@@ -151,3 +151,22 @@ fn a_composite_is_renamed_after_its_operands_whichever_former_name_it_had() {
     }
 }
 
+#[test]
+fn a_replaced_monitor_tells_the_name_that_it_had() {
+    let raw = |name: &str, kind: &str, query: &str| {
+        let monitor = json!({"type": kind, "name": "Raw", "query": query, "message": "@slack-a"});
+        json!({"type": "record", "name": name, "aliases": ["a.Old"], "fields": [], "datadog_monitor": monitor}).to_string()
+    };
+    let server = Server::new();
+    let project = Project::of("", server.url());
+    std::fs::remove_file(project.path("schemas/events.avdl")).unwrap();
+    project.write("schemas/raw.avsc", &raw("a.Old", "query alert", "avg(last_5m):avg:a{*} > 1"));
+    project.apply();
+    let log = "logs(\"x\").index(\"*\").rollup(\"count\").last(\"5m\") > 1";
+    project.write("schemas/raw.avsc", &raw("a.New", "log alert", log));
+    project.run(&["plan"]).exits(0).says(&["± a.New/datadog_monitor", "    was       a.Old/datadog_monitor"]);
+    project.apply();
+    assert_eq!(server.monitors().len(), 1);
+    project.is_settled();
+}
+
