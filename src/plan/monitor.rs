@@ -12,7 +12,7 @@ use super::{base, effect};
 use crate::compile::{Node, ResourceKind, composite};
 use crate::diag::{Code, Diagnostic};
 use crate::diff::{Base, ChangedBy, FieldDifference, compare};
-use crate::model::{Address, Applied, Document, LiveMonitor, MonitorId, Rev};
+use crate::model::{Applied, Document, LiveMonitor, MonitorId, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves, pick, put, rev};
 use crate::units::plain;
 
@@ -127,12 +127,13 @@ impl Builder<'_> {
 
     fn create(&mut self, node: &Node, mut after: Document, desired_rev: &Rev) {
         set_rev(&mut after, desired_rev);
-        let applied = |address: &Address| self.inputs.applied.get(address)?.id;
-        // Under a former name it was there as well, unless that is the name of another one by now.
         let is_gone = |id: &MonitorId| self.inputs.snapshot.monitors.iter().all(|live| live.id != *id);
-        let mut former = node.former.iter().filter(|former| self.inputs.graph.get(former).is_none());
-        let recreates =
-            applied(&node.address).or_else(|| former.find_map(|former| applied(former).filter(is_gone)));
+        // Under a former name it was there as well, unless that is the name of another one by now.
+        let former = node.former.iter().filter(|former| self.inputs.graph.get(former).is_none());
+        let mut applied = std::iter::once(&node.address)
+            .chain(former)
+            .filter_map(|address| self.inputs.applied.get(address)?.id);
+        let recreates = applied.find(is_gone);
         let effect = match recreates {
             Some(id) => format!("deleted in Datadog ({id}): created again, with a new id"),
             None => "new coverage".to_owned(),

@@ -170,3 +170,13 @@ fn a_replaced_monitor_tells_the_name_that_it_had() {
     project.is_settled();
 }
 
+#[test]
+fn a_monitor_that_moved_elsewhere_is_not_told_as_deleted() {
+    let (server, project) = applied(&[record("Old", &[])]);
+    let elsewhere = Project::of(&protocol(&[record("New", &["Old"])]), server.url());
+    elsewhere.apply();
+    // A record of the old name comes anew; this machine still knows the monitor under it.
+    rewrite(&project, &[record("New", &["Old"]), record("Old", &[])]);
+    project.run(&["drift"]).exits(0);
+    project.run(&["plan"]).exits(0).says(&["new coverage"]);
+}
