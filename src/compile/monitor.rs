@@ -113,7 +113,7 @@ pub fn from_template(
 pub fn from_json(compiler: &mut Compiler<'_>, request: &Request<'_>, value: &JsonNode) -> Option<Node> {
     let mut document = Document::new();
     for member in value.members().iter().filter(|member| member.key != "id" || request.id.is_none()) {
-        document.insert(member.key.clone(), member.value.to_json());
+        document.insert(member.key.clone(), trimmed(member.value.to_json()));
     }
     let mut complete = true;
     for required in ["type", "query"] {

@@ -179,10 +179,6 @@ fn as_if_applied(before: &DesiredGraph, after: &DesiredGraph, base: &Base, now: 
             }
             ResourceKind::Metric => {
                 snapshot.metrics.insert(metric_name(node).to_owned(), live_metric(node));
-                // At an address that goes on with another metric, nothing was applied to that one.
-                if after.get(&node.address).is_some_and(|other| metric_name(other) != metric_name(node)) {
-                    continue;
-                }
                 None
             }
         };

@@ -74,8 +74,8 @@ impl Addresses {
 pub fn matches_something(planned: &Planned, options: &Options<'_>) -> Result<(), Failure> {
     let Some((pattern, matches)) = options.only else { return Ok(()) };
     let wanted = planned.compiled.graph.nodes().map(|node| node.address.as_str());
-    let live = planned.plan.changes.iter().map(|change| change.address.as_str());
-    if wanted.chain(live).any(matches) {
+    let live = planned.plan.changes.iter().flat_map(|change| change.from.iter().chain([&change.address]));
+    if wanted.chain(live.map(Address::as_str)).any(matches) {
         return Ok(());
     }
     Err(Failure::Usage(format!("--only {pattern} matches no address; `bellwether graph` lists them")))

@@ -8,7 +8,7 @@ use crate::compile::DesiredGraph;
 use crate::config::Environment;
 use crate::datadog::{ApiError, Writer};
 use crate::diff::write_body;
-use crate::model::{Address, Document, LiveMonitor, MonitorId};
+use crate::model::{Document, LiveMonitor, MonitorId};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, is_ignored};
 use crate::store::{self, Removed};
 use crate::suggest::closest;
@@ -55,7 +55,7 @@ pub async fn restore(
         restore_metric(name, &removed.document, writer).await?;
         return Ok(None);
     }
-    let body = body(&removed.document, &removed.address, &environment.tag);
+    let body = body(&removed.document, &environment.tag);
     match writer.create_monitor(&body).await {
         Ok(live) => Ok(Some(live.id)),
         Err(error) => Err(match error.duplicate_of() {
@@ -67,7 +67,7 @@ pub async fn restore(
     }
 }
 
-fn body(document: &Document, address: &Address, owner_tag: &str) -> Document {
+fn body(document: &Document, owner_tag: &str) -> Document {
     let mut body = write_body(document, None, &[]);
     if let Some(Value::Object(options)) = body.get_mut("options") {
         options.retain(|key, _| !is_ignored(&format!("options.{key}")));
@@ -75,7 +75,7 @@ fn body(document: &Document, address: &Address, owner_tag: &str) -> Document {
     if let Some(Value::Array(tags)) = body.get_mut("tags") {
         tags.retain(|tag| {
             let tag = tag.as_str().unwrap_or_default();
-            tag.strip_prefix(ADDRESS_TAG) != Some(address.as_str()) && !tag.starts_with(REV_TAG)
+            !tag.starts_with(ADDRESS_TAG) && !tag.starts_with(REV_TAG)
         });
         if !tags.iter().any(|tag| tag == owner_tag) {
             tags.push(owner_tag.into());

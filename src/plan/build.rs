@@ -78,7 +78,7 @@ impl Inputs<'_> {
 /// Builds the plan.
 pub fn build(inputs: &Inputs<'_>) -> Plan {
     let mut matching = match_monitors(inputs.graph, &inputs.snapshot.monitors, inputs.applied);
-    matching.set_copies_apart(inputs.deleted, inputs.applied);
+    matching.set_copies_apart(inputs.graph, inputs.deleted, inputs.applied);
     let managed = (matching.matched.len() + matching.orphans.len()) as u64;
     let nodes: Vec<&Node> = inputs.graph.nodes().collect();
     // A monitor that lost its owner tag is still the operand that it was.
@@ -113,7 +113,9 @@ pub fn build(inputs: &Inputs<'_>) -> Plan {
         };
         changes.retain(|change| kept(&change.address, change.from.as_ref()));
         deferred.retain(|change| kept(&change.address, change.from.as_ref()));
-        drift.retain(|drift| kept(&drift.address, None));
+        // A change is recorded with what it leaves as it was edited.
+        let is_changed = |address: &Address| changes.iter().any(|change| change.address == *address);
+        drift.retain(|drift| kept(&drift.address, None) || is_changed(&drift.address));
     }
     order::connect(&mut changes, inputs.graph);
     blocked.retain(|blocked| {

@@ -4,14 +4,15 @@
 //! tag, the name. A monitor without the owner tag is not even in the snapshot.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::base::live_rev;
 use crate::compile::{DesiredGraph, Node, ResourceKind, composite};
 use crate::model::{Address, Applied, LiveMonitor, MonitorId};
-use crate::normalise::{addresses, same_type};
+use crate::normalise::{addresses, applicable, rev, same_type};
 
 /// Which live monitor is which desired one.
 #[derive(Debug, Default)]
@@ -37,15 +38,25 @@ impl Matching<'_> {
     /// An orphan at whose address another monitor was deleted, and that was there before that, is a copy that
     /// somebody made of it in Datadog: not ours to delete.
     ///
+    /// So is one at the former address of a monitor that has moved, unless its hash proves that we applied it as it is.
+    ///
     /// One that we applied is none, whatever was deleted there before.
     pub fn set_copies_apart(
         &mut self,
+        graph: &DesiredGraph,
         deleted: &BTreeMap<Address, (MonitorId, Timestamp)>,
         applied: &BTreeMap<Address, Applied>,
     ) {
+        let moved = graph.nodes().filter(|node| {
+            self.matched.get(&node.address).is_some_and(|matched| matched.how == How::Address)
+        });
+        let left: HashSet<&Address> = moved.flat_map(|node| &node.former).collect();
         let is_copy = |address: &Address, live: &LiveMonitor| {
             if applied.get(address).is_some_and(|applied| applied.id == Some(live.id)) {
                 return false;
+            }
+            if left.contains(address) && live_rev(live) != Some(rev(&applicable(&live.document()))) {
+                return true;
             }
             let Some((id, at)) = deleted.get(address) else { return false };
             let document = live.document();
@@ -79,7 +90,7 @@ pub enum How {
 
 /// The address that a live monitor's tags give, if any.
 pub fn address_of(live: &LiveMonitor) -> Option<Address> {
-    addresses(live).next().and_then(|text| Address::parse(text).ok())
+    addresses(live).find_map(|text| Address::parse(text).ok())
 }
 
 /// Matches the monitors of `graph` with those of a snapshot.
@@ -164,6 +175,14 @@ pub fn match_monitors<'s>(
     matching
 }
 
+/// What two monitors of one name and query have in common besides.
+#[derive(Clone, Copy)]
+enum Like {
+    Message,
+    Id,
+    Any,
+}
+
 /// A monitor that would be deleted while one of the same name and query is created is the same monitor under
 /// another address: it keeps its id and history, and Datadog would refuse the create anyway.
 fn same_monitor_elsewhere<'s>(
@@ -178,7 +197,11 @@ fn same_monitor_elsewhere<'s>(
     // Composites last: their query has the ids of monitors that may have moved themselves.
     let is_composite = |node: &&&Node| text(node, "type") == "composite";
     let (composites, others): (Vec<&&Node>, Vec<_>) = desired.iter().partition(is_composite);
-    for node in others.into_iter().chain(composites) {
+    // Several may have the name and the query: who is told, which Datadog has only once, says more than the id.
+    let rounds = [others, composites].into_iter();
+    let rounds =
+        rounds.flat_map(|nodes| [Like::Message, Like::Id, Like::Any].map(|like| (nodes.clone(), like)));
+    for (node, like) in rounds.flat_map(|(nodes, like)| nodes.into_iter().map(move |node| (node, like))) {
         if matching.matched.contains_key(&node.address) {
             continue;
         }
@@ -194,11 +217,16 @@ fn same_monitor_elsewhere<'s>(
         let same = |address: &&Address| {
             owners.get(*address).is_some_and(|live| {
                 let document = live.document();
-                let found = document.get("query").and_then(Value::as_str).unwrap_or_default();
-                found.trim() == query && address.kind() == node.address.kind()
+                let found = |key| document.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+                let is_like = match like {
+                    Like::Message => found("message") == text(node, "message"),
+                    Like::Id => address.id() == node.address.id(),
+                    Like::Any => true,
+                };
+                is_like && found("query") == query && address.kind() == node.address.kind()
             })
         };
-        let Some(address) = candidates.iter().find(same).cloned() else { continue };
+        let Some(address) = candidates.iter().filter(same).min().cloned() else { continue };
         candidates.retain(|candidate| *candidate != address);
         if let Some(live) = owners.remove(&address) {
             matching.matched.insert(&node.address, Matched { live, how: How::Renamed(address) });

@@ -21,7 +21,10 @@ impl Builder<'_> {
         let empty = LiveMetric::default();
         let live = self.inputs.snapshot.metrics.get(name).unwrap_or(&empty);
         let document = metric_document(name, live);
-        let applied = self.inputs.applied.get(&node.address);
+        // What was applied to another metric at the same address says nothing of this one.
+        let records = std::iter::once(&node.address).chain(&node.former);
+        let mut records = records.filter_map(|address| self.inputs.applied.get(address));
+        let applied = records.find(|applied| applied.metric().as_deref() == Some(name));
         let mark = mark_of(&document);
         let owner = mark_of(&node.document).map(|mark| mark.owner.to_owned());
         if mark.as_ref().is_some_and(|mark| self.is_known(node, mark) && Some(mark.owner) != owner.as_deref())
@@ -30,7 +33,8 @@ impl Builder<'_> {
             self.unchanged += 1;
             return;
         }
-        let ours = applied.is_some() || mark.as_ref().is_some_and(|mark| self.is_known(node, mark));
+        let ours =
+            applied.is_some() || mark.as_ref().is_some_and(|mark| Some(mark.owner) == owner.as_deref());
         let applied_document = applied.map(|applied| applied.document.get_or(&node.document));
         let base = base(node, mark.as_ref(), applied_document.as_deref());
         let (mut written, mut held) = self.written_and_held(compare(&node.document, &document, base));

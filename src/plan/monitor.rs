@@ -16,13 +16,6 @@ use crate::model::{Applied, Document, LiveMonitor, MonitorId, Rev};
 use crate::normalise::{ADDRESS_TAG, REV_TAG, at, canonical, is_ignored, leaves, pick, put, rev};
 use crate::units::plain;
 
-/// By which addresses a composite's operands were called when it was hashed.
-#[derive(Clone, Copy)]
-enum Names {
-    Present,
-    Former,
-}
-
 impl Builder<'_> {
     /// Plans one desired monitor.
     pub(super) fn monitor(&mut self, node: &Node, matched: Option<&Matched<'_>>) {
@@ -50,13 +43,17 @@ impl Builder<'_> {
         let applied_document = needed.map(|applied| applied.document.get_or(&node.document));
         let known =
             needed.zip(applied_document.as_deref()).map(|(applied, document)| (&applied.rev, document));
-        let base_as =
-            |names| base::of(node, &desired_rev, live, &self.as_compiled(node, &document, names), known);
-        let base = match base_as(Names::Present) {
-            // An apply may have been cut off after it renamed the operands, and before it renamed this composite.
-            Base::Unknown if is_composite(&node.document) => base_as(Names::Former),
-            base => base,
-        };
+        // An apply may have been cut off after it renamed the operands, and before it renamed this composite.
+        let operands = node.needs.iter().filter_map(|(operand, _)| self.inputs.graph.get(operand));
+        let formers =
+            operands.map(|operand| operand.former.len()).max().filter(|_| is_composite(&node.document));
+        let base = std::iter::once(None)
+            .chain((0..formers.unwrap_or_default()).map(Some))
+            .map(|former| {
+                base::of(node, &desired_rev, live, &self.as_compiled(node, &document, former), known)
+            })
+            .find(|base| !matches!(base, Base::Unknown))
+            .unwrap_or(Base::Unknown);
         let resolved_base;
         let base = match base {
             Base::Known(applied) if is_composite(&node.document) => {
@@ -130,7 +127,13 @@ impl Builder<'_> {
 
     fn create(&mut self, node: &Node, mut after: Document, desired_rev: &Rev) {
         set_rev(&mut after, desired_rev);
-        let recreates = self.inputs.applied.get(&node.address).and_then(|applied| applied.id);
+        let is_gone = |id: &MonitorId| self.inputs.snapshot.monitors.iter().all(|live| live.id != *id);
+        // Under a former name it was there as well, unless that is the name of another one by now.
+        let former = node.former.iter().filter(|former| self.inputs.graph.get(former).is_none());
+        let mut applied = std::iter::once(&node.address)
+            .chain(former)
+            .filter_map(|address| self.inputs.applied.get(address)?.id);
+        let recreates = applied.find(is_gone);
         let effect = match recreates {
             Some(id) => format!("deleted in Datadog ({id}): created again, with a new id"),
             None => "new coverage".to_owned(),
@@ -208,8 +211,9 @@ impl Builder<'_> {
         }
     }
 
-    /// A live document in the form in which it was compiled and hashed: a composite's operands as addresses.
-    fn as_compiled<'d>(&self, node: &Node, live: &'d Document, names: Names) -> Cow<'d, Document> {
+    /// A live document in the form in which it was compiled and hashed: a composite's operands as addresses, those that they
+    /// carry or their `former` ones.
+    fn as_compiled<'d>(&self, node: &Node, live: &'d Document, former: Option<usize>) -> Cow<'d, Document> {
         if !is_composite(&node.document) {
             return Cow::Borrowed(live);
         }
@@ -217,11 +221,8 @@ impl Builder<'_> {
         let operand = |id: u64| {
             let found = monitors.iter().find(|live| live.id.0 == id)?;
             let address = address_of(found)?;
-            let former = self.inputs.graph.get(&address).and_then(|node| node.former.first());
-            match (names, former) {
-                (Names::Former, Some(former)) => Some(former.to_string()),
-                _ => Some(address.to_string()),
-            }
+            let former = former.and_then(|rank| self.inputs.graph.get(&address)?.former.get(rank));
+            Some(former.unwrap_or(&address).to_string())
         };
         let mut document = live.clone();
         if let Some(Value::String(query)) = document.get_mut("query") {

@@ -62,7 +62,7 @@ fn make_room(changes: &[Change], edges: &mut Edges) {
     }
     for change in monitors().filter(|change| change.action != Action::Delete) {
         let Some(first) = leaving.get(&place(&change.after)) else { continue };
-        // Two monitors that swap places cannot both go first; Datadog then refuses one, and the next run goes on.
+        // Two monitors that swap places cannot both go first: Datadog rejects that plan, and people do it in two steps.
         if first.address != change.address && !reaches(edges, &first.address, &change.address) {
             edges.entry(change.address.clone()).or_default().insert(first.address.clone());
         }

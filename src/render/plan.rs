@@ -168,6 +168,9 @@ fn one(page: &Page, change: &Change) -> String {
     let style = page.style(change.action);
     let id = change.id.map(|id| id.to_string());
     let mut text = row(page, page.symbol(change.action), style, &change.address, id, &place(change));
+    if let Some(from) = &change.from {
+        text.push_str(&labelled(page, "was", &[clean_line(from.as_str())]));
+    }
     match (change.action, change.kind) {
         (Action::Create | Action::Replace, ResourceKind::Monitor) => {
             text.push_str(&monitor(page, &change.after))
@@ -182,9 +185,6 @@ fn one(page: &Page, change: &Change) -> String {
             text.push_str(&body(page, "metric", &change.before, "metric"))
         }
         (Action::Update | Action::Rename | Action::Adopt, _) => {
-            if let Some(from) = &change.from {
-                text.push_str(&labelled(page, "was", &[clean_line(from.as_str())]));
-            }
             for changed in &change.fields {
                 text.push_str(&field_with_author(page, changed));
                 if changed.changed_by == ChangedBy::Both {

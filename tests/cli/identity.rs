@@ -214,3 +214,32 @@ fn a_saved_plan_does_not_take_over_a_metric_that_was_configured_since() {
     let live: Value = server.call("GET", &format!("/api/v1/metrics/{METRIC}"), &Value::Null);
     assert_eq!(live["description"], "somebody else's");
 }
+
+#[test]
+fn a_tag_that_is_no_address_hides_none() {
+    let (server, project) = applied();
+    let id = server.id_at(RAW);
+    server.edit(id, |body| body["tags"].as_array_mut().unwrap().insert(0, "bellwether:adopted".into()));
+    project.is_settled();
+    project.lose_snapshot();
+    project.edit("schemas/platform.avpr", "Agent of the event pipeline", "The pipeline's agent");
+    assert_eq!(actions(&project.plan()), [format!("update {RAW}")]);
+}
+
+#[test]
+fn blanks_around_a_name_do_not_keep_a_monitor_from_being_adopted() {
+    let server = Server::new();
+    let monitor = |name: &str| json!({"type": "query alert", "name": name, "query": "avg(last_5m):avg:a{*} > 1", "message": "@slack-a", "tags": [OWNER]});
+    let mut theirs = monitor("Padded");
+    theirs["query"] = "avg(last_5m):avg:a{*} > 2".into();
+    let id = server.create(&theirs);
+    let project = Project::of("", server.url());
+    let schema =
+        json!({"type": "record", "name": "a.R", "fields": [], "datadog_monitor": monitor(" Padded\n")});
+    std::fs::remove_file(project.path("schemas/events.avdl")).unwrap();
+    project.write("schemas/raw.avsc", &schema.to_string());
+    project.apply();
+    assert_eq!(server.monitors().len(), 1);
+    assert_eq!(server.id_at("a.R/datadog_monitor"), id);
+    project.is_settled();
+}

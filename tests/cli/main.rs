@@ -24,6 +24,7 @@ mod limits;
 mod lock;
 mod look;
 mod metric;
+mod moves;
 mod partial;
 mod property;
 mod refusals;

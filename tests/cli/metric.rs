@@ -188,3 +188,75 @@ fn a_budget_that_is_exceeded_blocks_everything() {
     project.run(&["apply", "--yes"]).exits(5).complains(&told);
     assert_eq!(server.writes_since(mark), [""; 0]);
 }
+
+/// A metric of this name on a record of this namespace and head, which Datadog has seen and the project has configured.
+fn named(namespace: &str, head: &str, metric: &str) -> String {
+    format!(
+        "@namespace(\"{namespace}\") @alert_channel(\"a\") protocol P {{ {head} {{ string @aggregate_metric({{\"metric\": \"{metric}\"}}) id; }} @traffic_threshold_monitor({{\"below\": 1}}) record S {{}} }}"
+    )
+}
+
+fn configured_as(namespace: &str, head: &str, metric: &str) -> (Server, Project) {
+    let server = Server::new();
+    server.report(metric);
+    let project = Project::of(&named(namespace, head, metric), server.url());
+    project.apply();
+    (server, project)
+}
+
+fn metadata(server: &Server, metric: &str) -> serde_json::Value {
+    server.call("GET", &format!("/api/v1/metrics/{metric}"), &json!(null))
+}
+
+#[test]
+fn an_edit_of_a_metric_is_held_when_its_record_is_renamed() {
+    let (server, project) = configured_as("a", "record Old", "shop.counted");
+    let mut edited = metadata(&server, "shop.counted");
+    edited["per_unit"] = "second".into();
+    server.call("PUT", "/api/v1/metrics/shop.counted", &edited);
+    project.write("schemas/events.avdl", &named("a", "@aliases([\"Old\"]) record New", "shop.counted"));
+    assert_eq!(drifted(&project.plan()), ["a.New.id/aggregate_metric metadata.per_unit"]);
+    project.apply();
+    assert_eq!(metadata(&server, "shop.counted")["per_unit"], "second");
+    project.run(&["apply", "--yes", "--reset-drift"]).exits(0);
+    assert_eq!(metadata(&server, "shop.counted")["per_unit"], "hour");
+    project.is_settled();
+}
+
+#[test]
+fn a_metric_whose_record_moves_is_still_ours_when_the_snapshot_is_lost() {
+    let (server, project) = configured_as("a", "record R", "shop.counted");
+    project.lose_snapshot();
+    project.write("schemas/events.avdl", &named("b", "record R", "shop.counted"));
+    assert!(actions(&project.plan()).contains(&"update b.R.id/aggregate_metric".to_owned()));
+    project.apply();
+    let description = metadata(&server, "shop.counted")["description"].to_string();
+    assert!(description.contains("bellwether:b.R.id/aggregate_metric@"), "{description}");
+    project.is_settled();
+}
+
+#[test]
+fn an_address_that_goes_on_with_another_metric_configures_the_whole_of_it() {
+    let (server, project) = configured_as("a", "record R", "shop.counted");
+    server.report("shop.other");
+    project.write("schemas/events.avdl", &named("a", "record R", "shop.other"));
+    let plan = project.plan();
+    assert_eq!(actions(&plan), ["create a.R.id/aggregate_metric"]);
+    assert_eq!(drifted(&plan), [""; 0]);
+    project.apply();
+    assert_eq!(metadata(&server, "shop.other")["per_unit"], "hour");
+    project.is_settled();
+}
+
+#[test]
+fn an_address_that_goes_on_with_another_metric_takes_none_from_others() {
+    let (server, project) = configured_as("a", "record R", "shop.counted");
+    server.report("shop.other");
+    let theirs = json!({"description": "somebody else's", "type": "gauge"});
+    server.call("PUT", "/api/v1/metrics/shop.other", &theirs);
+    project.write("schemas/events.avdl", &named("a", "record R", "shop.other"));
+    for options in [&["apply", "--yes"][..], &["apply", "--yes", "--reset-drift"]] {
+        project.run(options).exits(5).complains(&["shop.other", "not by bellwether"]);
+    }
+    assert_eq!(metadata(&server, "shop.other")["description"], "somebody else's");
+}

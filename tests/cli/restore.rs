@@ -47,6 +47,21 @@ fn a_restored_monitor_is_as_it_was_and_no_apply_touches_it() {
 }
 
 #[test]
+fn a_restored_monitor_keeps_no_address_that_an_apply_would_delete_it_for() {
+    let server = Server::new();
+    let project = Project::of(WITH, server.url());
+    project.apply();
+    let stray = "bellwether:a.Gone/traffic_threshold_monitor";
+    server.edit(server.id_at(ADDRESS), |body| body["tags"].as_array_mut().unwrap().push(stray.into()));
+    project.write("schemas/events.avdl", WITHOUT);
+    project.apply();
+    project.run(&["state", "restore", ADDRESS, "--yes"]).exits(0);
+    let live = restored(&server);
+    project.apply();
+    assert_eq!(restored(&server), live);
+}
+
+#[test]
 fn a_restored_monitor_is_taken_over_with_its_id_when_the_annotation_comes_back() {
     let (server, project, _) = deleted();
     project.run(&["state", "restore", ADDRESS, "--yes"]).exits(0);
