@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::job::Job;
-use crate::github::Repository;
 use crate::github::marker::PlanMarker;
+use crate::github::{CommitSha, Repository};
 use crate::model::Address;
 use crate::plan::Plan;
 
@@ -45,9 +45,9 @@ pub struct ShownPlan {
     pub body: String,
     /// The plan; none where there are errors.
     pub plan: Option<Plan>,
-    /// What the schemas of the pull request change, if that is known.
+    /// The commit of the base branch that it was made with.
     #[serde(default)]
-    pub own: Option<BTreeSet<Address>>,
+    pub base: Option<CommitSha>,
     /// The first line of the comment.
     pub marker: PlanMarker,
 }

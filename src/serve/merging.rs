@@ -12,7 +12,7 @@ use super::planning;
 use super::site::Purpose;
 use super::speech;
 use super::trouble::Trouble;
-use super::workspace::{Built, archive, build, project_of, touches, touches_config};
+use super::workspace::{Built, archive, build, project_of, read_project, touches, touches_config, without};
 use crate::github::{self, CommitSha, PullRequest};
 use crate::model::Address;
 use crate::ops::{Addresses, Connection, Failure};
@@ -25,8 +25,8 @@ const CATCHING_UP: Duration = Duration::from_secs(30);
 
 /// What an apply of the default branch may do.
 enum Mandate<'p> {
-    /// This or less: the whole plan that was shown; and what the schemas of the pull request change, if that is known.
-    Shown(&'p Plan, Option<&'p BTreeSet<Address>>),
+    /// This or less: the whole plan that was shown; and the commit of the base branch that it was made with, if that is known.
+    Shown(&'p Plan, Option<&'p CommitSha>),
     /// What the schemas of a fork alone have changed, which was shown. Nobody was shown a plan against Datadog.
     Compared(&'p Plan),
     /// What the schemas of a push alone have changed, as they are by now. Nobody was shown anything.
@@ -60,7 +60,7 @@ pub async fn merged(context: &Context<'_>) -> Result<Answer, Trouble> {
             Mandate::Nothing(Missing::Moved { from: shown.head.clone(), to: pull.head_sha.to_string() })
         }
         Some((shown, Some(plan))) if planning::is_before(&shown.since, merged_at) => match shown.offline {
-            false => Mandate::Shown(plan, shown.own.as_ref()),
+            false => Mandate::Shown(plan, shown.base.as_ref()),
             // It was made with another configuration than the one that counts now.
             true if touches_config(site, &site.client.changed_files(context.number).await?) => {
                 Mandate::Nothing(Missing::Plan)
@@ -150,8 +150,8 @@ async fn apply_over(
         asked.within = Some(plan.asked_for().flat_map(Change::addresses).cloned().collect());
     }
     let mut compared = with(context, built, &asked, connection).await?;
-    if let Mandate::Shown(plan, Some(own)) = mandate {
-        asked.except = of_others(plan, own, &compared.planned.plan);
+    if let Mandate::Shown(plan, Some(base)) = mandate {
+        asked.except = of_others(context, plan, base, head, built, &compared.planned.plan).await?;
         if !asked.except.is_empty() {
             compared = with(context, built, &asked, connection).await?;
         }
@@ -205,13 +205,54 @@ fn besides(plan: &Plan, addresses: &Addresses) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// What a fresh plan changes that was neither shown nor changed by the pull request's `own` schemas. It came to the branch since,
-/// with another pull request or push, which is what applies it.
-fn of_others(shown: &Plan, own: &BTreeSet<Address>, fresh: &Plan) -> BTreeSet<Address> {
+/// What a fresh plan changes that was not shown, and that is the same without the pull request. It came to the branch with another
+/// pull request or push, which is what applies it.
+async fn of_others(
+    context: &Context<'_>,
+    shown: &Plan,
+    base: &CommitSha,
+    head: &CommitSha,
+    built: &Built,
+    fresh: &Plan,
+) -> Result<BTreeSet<Address>, Trouble> {
     let shown: BTreeSet<&Address> = shown.asked_for().flat_map(Change::addresses).collect();
-    let is_ours = |address: &Address| shown.contains(address) || own.contains(address);
-    let theirs = fresh.asked_for().filter(|change| !change.addresses().any(is_ours));
-    theirs.flat_map(Change::addresses).cloned().collect()
+    let is_new = |change: &&Change| !change.addresses().any(|address| shown.contains(address));
+    let new: Vec<&Change> = fresh.asked_for().filter(is_new).collect();
+    if new.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let Some(own) = own(context, base, head, built).await? else { return Ok(BTreeSet::new()) };
+    let theirs = new.into_iter().filter(|change| !change.addresses().any(|address| own.contains(address)));
+    Ok(theirs.flat_map(Change::addresses).cloned().collect())
+}
+
+/// What the branch asks for because of the pull request: also where others have brought what its catalog files or imported schemas
+/// act on. A file that others changed, too, counts as its own. None if that is not known.
+async fn own(
+    context: &Context<'_>,
+    base: &CommitSha,
+    head: &CommitSha,
+    built: &Built,
+) -> Result<Option<BTreeSet<Address>>, Trouble> {
+    let site = context.site;
+    let changed = site.client.changed_files(context.number).await?;
+    if touches_config(site, &changed) {
+        return Ok(None);
+    }
+    let compare = async || -> Result<Plan, Trouble> {
+        let files = without(site, &changed, &archive(site, head).await?, &archive(site, base).await?);
+        let before = read_project(files).await?;
+        Ok(against(context, built, again(built, context.environment)?, Some(before), base)?.0)
+    };
+    match compare().await {
+        Ok(plan) => Ok(Some(plan.asked_for().flat_map(Change::addresses).cloned().collect())),
+        // The base is not there any more, or what others brought needs what the pull request brought.
+        Err(trouble @ (Trouble::Failed(_) | Trouble::Told(_))) => {
+            context.log(Level::Warn, "not compared", &trouble.to_string());
+            Ok(None)
+        }
+        Err(trouble) => Err(trouble),
+    }
 }
 
 /// What of a fresh plan is not what these schemas have changed: another action, or other fields. What is new has to be what was

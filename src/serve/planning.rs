@@ -10,13 +10,12 @@ use super::log::Level;
 use super::site::Purpose;
 use super::speech::{self, Finding, Proposed, Subject};
 use super::trouble::{Trouble, guarded};
-use super::workspace::{Workspace, build};
+use super::workspace::{Workspace, build, read_project};
 use crate::config::Target;
 use crate::diag::has_errors;
 use crate::github::marker::PlanMarker;
 use crate::github::{CheckOutput, CheckRun, CommitSha, Conclusion, PullRequest, Sticky};
 use crate::ops::{self, Failure};
-use crate::plan::Change;
 use crate::render::markdown;
 use crate::review::{Command, Verb};
 
@@ -137,21 +136,19 @@ async fn make(
         Ok(proposed) => proposed,
         Err(finding) => return Ok((finding, base)),
     };
-    let built = build(workspace.files.clone(), environment.to_owned()).await?;
-    let changed = super::workspace::read_project(workspace.base_files.clone()).await.and_then(|before| {
-        let compiled = again(&built, environment)?;
-        Ok(against(context, &built, compiled, Some(before), &base)?)
-    });
-    // A changed `bellwether.toml` changes more, once it is merged.
-    let own = changed.as_ref().ok().filter(|_| proposed == Proposed::Same && !pull.merged);
-    let own = own.map(|(plan, _)| plan.asked_for().flat_map(Change::addresses).cloned().collect());
+    let built = build(workspace.files, environment.to_owned()).await?;
     let planned = match offline {
-        true => changed,
+        true => {
+            let before = read_project(workspace.base_files).await?;
+            again(&built, environment)
+                .and_then(|compiled| against(context, &built, compiled, Some(before), &base))
+                .map_err(Trouble::from)
+        }
         false => {
             live(context, &built, asked, Purpose::Read).await.map(|live| (live.planned.plan, live.header))
         }
     };
-    let mut finding = match planned {
+    let finding = match planned {
         Ok((plan, header)) => speech::plan(&speech::PlanWords {
             plan: &plan,
             header: &header,
@@ -176,7 +173,6 @@ async fn make(
         },
         Err(other) => return Err(other),
     };
-    finding.own = own;
     Ok((finding, base))
 }
 
@@ -246,7 +242,7 @@ async fn publish(
         offline,
         body: finding.body,
         plan: finding.plan,
-        own: finding.own,
+        base: base.cloned(),
         marker,
     };
     service.ledger.show(&context.job.repository, context.number, environment, &shown)?;

@@ -1,6 +1,5 @@
 //! A plan as a comment and as a check; and the result of an apply.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::apply::Order;
@@ -8,7 +7,6 @@ use super::comparing::Asked;
 use crate::config::Register;
 use crate::diag::{Diagnostic, Severity, Sources};
 use crate::github::{Annotation, AnnotationLevel, CommitSha, Conclusion};
-use crate::model::Address;
 use crate::ops::{Applied, Verified};
 use crate::plan::Plan;
 use crate::render::annotations::{self, Level, in_repository};
@@ -35,8 +33,6 @@ pub struct Finding {
     pub conclusion: Conclusion,
     /// The plan, if there is one.
     pub plan: Option<Plan>,
-    /// What the schemas of the pull request change, if that is known.
-    pub own: Option<BTreeSet<Address>>,
     /// How many diffs were left out for want of room.
     pub cut: u64,
     /// Whether there is nothing that would be worth a first comment.
@@ -151,16 +147,7 @@ pub fn plan(words: &PlanWords<'_>) -> Finding {
         && plan.blocked.is_empty()
         && !plan.has_errors()
         && words.proposed == Proposed::Same;
-    Finding {
-        title,
-        body,
-        conclusion,
-        plan: Some(plan.clone()),
-        own: None,
-        cut: cut as u64,
-        is_silent,
-        remarks,
-    }
+    Finding { title, body, conclusion, plan: Some(plan.clone()), cut: cut as u64, is_silent, remarks }
 }
 
 fn of_environment(environment: &str) -> Context {
@@ -187,7 +174,6 @@ pub fn diagnostics(environment: &str, diagnostics: &[Diagnostic], sources: &Sour
         title,
         conclusion: Conclusion::Failure,
         plan: None,
-        own: None,
         is_silent: false,
         remarks: annotations::of_diagnostics(diagnostics, sources, ""),
     }
@@ -225,7 +211,6 @@ fn without_plan(title: &str, body: String, conclusion: Conclusion) -> Finding {
         body,
         conclusion,
         plan: None,
-        own: None,
         cut: 0,
         is_silent: true,
         remarks: Vec::new(),

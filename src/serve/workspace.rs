@@ -189,6 +189,15 @@ fn overlay(base: &Files, head: &Files, changed: Option<&[ChangedFile]>) -> Files
     files
 }
 
+/// The files of the base branch without what a pull request changed: as they were at `before`, where it changed them.
+pub fn without(site: &Site, changed: &ChangedFiles, files: &Files, before: &Files) -> Files {
+    let paths = local(changed, &site.directory).map(|changed| {
+        let paths = changed.into_iter().flat_map(|file| [Some(file.path), file.before]).flatten();
+        paths.map(|path| ChangedFile { path, before: None }).collect::<Vec<_>>()
+    });
+    overlay(files, before, paths.as_deref())
+}
+
 /// A changed file that is not on the base branch any more what it was where the pull request's branch left it.
 fn changed_on_both_sides(before: &Files, base: &Files, changed: Option<&[ChangedFile]>) -> Option<String> {
     let all: Vec<&String> = match changed {

@@ -265,7 +265,7 @@ fn neither_the_merge_of_a_fork_nor_a_push_applies_what_others_left() {
     world.repository.merge(number, &more);
     world.pull_event("closed", number, true);
     let written = world.writes().len();
-    assert!(world.answers(number).pop().unwrap().contains("looked at: all but 2 that other commits change"));
+    assert!(world.answers(number).pop().unwrap().contains("**Not applied.**"));
 
     let files = [("schemas/many.avdl", many(3)), ("schemas/cart.avdl", CART.replace("500", "200"))];
     let files = [files[0].0, files[1].0].into_iter().zip([&*files[0].1, &*files[1].1]).collect::<Vec<_>>();
@@ -411,4 +411,68 @@ fn mistakes_that_a_merge_meets_are_named_where_it_says_so() {
     let answers = world.answers(number);
     assert!(answers[1].contains("the plan's comment and the check name them"), "{answers:?}");
     assert!(answers[0].contains("schemas/broken.avdl"), "{answers:?}");
+}
+
+/// A kind of monitor whose window is set for all of them.
+fn lag(window: &str) -> String {
+    format!(
+        "[kinds.lag_monitor]\non = \"record\"\ntype = \"query alert\"\nsummary = \"Lag.\"\nexample = '@lag_monitor({{\"above\": 5}})'\n\
+         name = \"Lag of ${{event}}\"\nquery = \"max(last_${{window}}):max:lag{{${{filter}}}} > ${{above}}\"\nmessage = \"${{footer}}\"\n\
+         [kinds.lag_monitor.options]\nthresholds = {{ critical = \"${{above}}\" }}\n[kinds.lag_monitor.parameters]\n\
+         above = {{ type = \"integer\", required = true, help = \"Much.\" }}\n\
+         window = {{ type = \"window\", default = \"{window}\", help = \"The window.\" }}\n"
+    )
+}
+
+/// A schema with one such monitor.
+fn late(parameters: &str) -> String {
+    format!(
+        "@namespace(\"com.example\")\nprotocol Late {{\n  @lag_monitor({{\"above\": 5{parameters}}})\n  record LateEvent {{ string id; }}\n}}\n"
+    )
+}
+
+#[test]
+fn what_a_catalog_file_does_to_monitors_that_came_since_is_not_left_to_others() {
+    let world = World::new();
+    let base = world.commit(&[("monitors/lag.toml", &lag("10m"))]);
+    world.repository.branch("main", &base);
+    world.first_push();
+    let (slower, _) = world.open(&[("monitors/lag.toml", &lag("20m")), ("schemas/many.avdl", &many(1))]);
+    let pushed = world.commit(&[("monitors/lag.toml", &lag("10m")), ("schemas/late.avdl", &late(""))]);
+    world.push(&pushed);
+    assert_eq!(world.writes().len(), 2, "{}", world.log());
+    let files = [lag("20m"), late(""), many(1)];
+    let paths = ["monitors/lag.toml", "schemas/late.avdl", "schemas/many.avdl"];
+    let files: Vec<(&str, &str)> = paths.into_iter().zip(files.iter().map(String::as_str)).collect();
+    world.repository.merge(slower, &world.commit(&files));
+    world.pull_event("closed", slower, true);
+    let answer = world.answers(slower).pop().unwrap();
+    assert!(answer.contains("update `com.example.LateEvent/lag_monitor`"), "{answer}");
+    assert_eq!(world.writes().len(), 2, "{}", world.log());
+    world.say("jane", slower, "esm prod register");
+    assert_eq!(world.writes().len(), 4, "{}", world.log());
+}
+
+#[test]
+fn what_two_pull_requests_change_only_together_is_left_to_neither() {
+    let world = World::new();
+    let own_window = late(", \"window\": \"10m\"");
+    let base = [("monitors/lag.toml", &*lag("10m")), ("schemas/late.avdl", &*own_window)];
+    world.repository.branch("main", &world.commit(&base));
+    world.first_push();
+    let cart = CART.replace("500", "200");
+    let (kind, _) = world.open(&[("monitors/lag.toml", &lag("20m")), ("schemas/many.avdl", &many(1))]);
+    let (schema, _) = world.open(&[("schemas/late.avdl", &late("")), ("schemas/cart.avdl", &cart)]);
+    let (slow, one) = (lag("20m"), many(1));
+    let of_kind = [("monitors/lag.toml", &*slow), ("schemas/many.avdl", &*one)];
+    world.repository.merge(kind, &world.commit(&[&of_kind[..], &base[1..]].concat()));
+    let shared = late("");
+    let of_schema = [("schemas/late.avdl", &*shared), ("schemas/cart.avdl", &*cart)];
+    world.repository.merge(schema, &world.commit(&[of_kind, of_schema].concat()));
+    for number in [kind, schema] {
+        world.pull_event("closed", number, true);
+        let answer = world.answers(number).pop().unwrap();
+        assert!(answer.contains("update `com.example.LateEvent/lag_monitor`"), "{answer}");
+    }
+    assert_eq!(world.writes().len(), 2, "{}", world.log());
 }
