@@ -233,6 +233,10 @@ impl Together {
         ledger.add_refused(admission.refused());
         if let Some(error) = admission.take_error() {
             self.failed(&error);
+            // Redis left before it said whether there is room for these rules: another one publishes, or each for itself.
+            if !publication.gauges.iter().any(|gauge| gauge.name == one.rule.metric) {
+                return None;
+            }
         }
         Some(Outcome {
             publication,

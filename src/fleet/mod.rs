@@ -191,7 +191,9 @@ impl Fleet {
         let is_early = pane.ended_at < pane.shared_end;
         let name = part_name(&self.run, sequence, &self.options.instance, is_early);
         let known = self.spent.len(hour) as u64;
-        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), number(pane_lives(rule)), number(known)];
+        let lives = number(pane_lives(rule));
+        // Who is not let in hears that from Redis only up to ten words.
+        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), lives, number(known)];
         let (is_new, first, is_short, names): (bool, String, bool, Vec<String>) =
             self.call(self.deadline(), &MERGE, &keys, &args)?;
         // Redis may have lost something without that the connection was closed.
