@@ -39,6 +39,8 @@ pub(super) struct Together {
     retry_at: Option<Instant>,
     /// Whether there are panes that Redis may not have.
     has_gaps: bool,
+    /// Whether this instance is being stopped.
+    is_leaving: bool,
     seen: u32,
 }
 
@@ -94,6 +96,7 @@ impl Together {
             pending: Vec::new(),
             retry_at: None,
             has_gaps: false,
+            is_leaving: false,
             seen: 0,
         }
     }
@@ -146,7 +149,8 @@ impl Together {
         // A Redis that came back at once may have come back empty.
         self.has_gaps |= merged.is_none() | self.fleet.may_have_lost();
         let Some(merged) = merged else { return self.alone(rule, board, ledger) };
-        let grace = if merged.is_complete() { Duration::ZERO } else { self.place.grace };
+        let waits = !merged.is_complete() && !self.is_leaving;
+        let grace = if waits { self.place.grace } else { Duration::ZERO };
         self.pending.push(Pending { rule: rule.clone(), shared_end, due: Instant::now() + grace });
         if self.has_gaps {
             // What was merged before stays as it is, so that no pane is counted twice.
@@ -164,8 +168,30 @@ impl Together {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
+    /// Begins to stop: what is merged from now on are the last panes, and nothing waits for panes of others.
+    pub fn leave(&mut self) {
+        self.is_leaving = true;
+        let now = Instant::now();
+        self.pending.iter_mut().for_each(|one| one.due = now);
+    }
+
+    /// Forgets the panes that other instances will publish.
+    fn leave_to_others(&mut self) {
+        let mut last: BTreeMap<_, (Arc<Rule>, u64)> = BTreeMap::new();
+        let key = |rule: &Rule| (rule.address.clone(), rule.pane_seconds);
+        for one in &self.pending {
+            let (_, end) = last.entry(key(&one.rule)).or_insert_with(|| (one.rule.clone(), 0));
+            *end = one.shared_end.max(*end);
+        }
+        last.retain(|_, (rule, end)| self.ask(|fleet| fleet.has_others(rule, *end)) == Some(true));
+        self.pending.retain(|one| !last.contains_key(&key(&one.rule)));
+    }
+
     /// What is due to be published, by this instance or by another.
     pub fn due(&mut self, board: &mut Board, ledger: &mut Ledger) -> Vec<Outcome> {
+        if self.is_leaving {
+            self.leave_to_others();
+        }
         let now = Instant::now();
         let (due, later): (Vec<Pending>, _) =
             std::mem::take(&mut self.pending).into_iter().partition(|one| one.due <= now);
@@ -176,7 +202,8 @@ impl Together {
     fn one_due(&mut self, mut one: Pending, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
         let outcome = match self.ask(|fleet| fleet.claim(&one.rule, one.shared_end)) {
             Some(Claim::Held { retry }) => {
-                one.due = Instant::now() + retry.max(SHORTEST);
+                // Who stops at the same time may have begun before this one's pane was merged.
+                one.due = Instant::now() + if self.is_leaving { SHORTEST } else { retry.max(SHORTEST) };
                 self.pending.push(one);
                 return None;
             }
@@ -196,7 +223,11 @@ impl Together {
         // A map of text and numbers always serialises.
         let state = serde_json::to_string(&turn.told).unwrap_or_default();
         // If it is not heard, another instance publishes the same points again.
-        let _ = self.ask(|fleet| fleet.finish(&outcome.publication.rule, turn.shared_end, &state));
+        let (rule, end, is_leaving) = (&outcome.publication.rule, turn.shared_end, self.is_leaving);
+        let _ = self.ask(|fleet| match is_leaving {
+            true => fleet.finish_early(rule, end, &state),
+            false => fleet.finish(rule, end, &state),
+        });
     }
 
     /// How things are, for the page.
