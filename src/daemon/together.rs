@@ -113,6 +113,8 @@ impl Together {
         self.budget = budget;
         self.wanted_part = budget.saturating_sub(of_rules) / 2 / self.instances();
         self.reserved = reserved_of(rules, &[]);
+        let longest = rules.iter().map(|rule| rule.pane_seconds).max().unwrap_or_default();
+        self.fleet.set_settle(Duration::from_secs(longest) + self.place.grace);
     }
 
     /// What this instance may publish alone in the clock hour of `unix`. All instances divide an hour alike, as the first
@@ -214,7 +216,11 @@ impl Together {
             }
             None => None,
         };
-        outcome.or_else(|| self.alone(&one.rule, board, ledger))
+        // Of its own, an instance publishes the newest window, once: what it has of earlier panes is in it.
+        let is_newest = |pane: &Pane| pane.shared_end == one.shared_end;
+        outcome.or_else(|| {
+            board.newest(&one.rule).is_some_and(is_newest).then(|| self.alone(&one.rule, board, ledger))?
+        })
     }
 
     /// Says that what was given has been sent.
@@ -314,7 +320,7 @@ pub fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::Per;
+    use crate::aggregate::{Aggregator, Moment, Per};
     use crate::fleet::FleetOptions;
 
     const BUDGET: u64 = 100;
@@ -359,6 +365,40 @@ mod tests {
         );
         assert_eq!((together.part(next), together.merged_limit(next)), (5, 80));
         assert_eq!(together.part(present), 10, "a pane that is late");
+    }
+
+    #[test]
+    fn longer_panes_take_longer_to_tell_what_redis_has_lost() {
+        let mut together = without_redis();
+        for (pane_seconds, settle) in [(30, "settle: 35s"), (600, "settle: 605s")] {
+            together.take_rules(&[rule(20), Rule { pane_seconds, ..rule(20) }], BUDGET);
+            assert!(format!("{:?}", together.fleet).contains(settle), "{:?}", together.fleet);
+        }
+    }
+
+    #[test]
+    fn without_redis_a_pane_is_published_once() {
+        let at =
+            |seconds| Moment { elapsed: Duration::from_secs(seconds), unix: Duration::from_secs(seconds) };
+        let (mut together, mut board, mut ledger) = (without_redis(), Board::default(), Ledger::new(BUDGET));
+        let aggregator = Aggregator::new([rule(20)], at(0));
+        let mut published = Vec::new();
+        for end in [30, 60, 90] {
+            let closed = aggregator.close_due(at(end)).pop().unwrap();
+            let rule = board.take(closed);
+            // The second one was merged in time, and waits for others when the third ends.
+            if end == 60 {
+                together.pending.push(Pending { rule, shared_end: end, due: Instant::now() });
+                continue;
+            }
+            published.extend(together.merge(&rule, &mut board, &mut ledger));
+            published.extend(together.due(&mut board, &mut ledger));
+        }
+        let ends = published.iter().map(|outcome| outcome.publication.report.ended_at);
+        assert_eq!(ends.collect::<Vec<_>>(), [30, 90]);
+        let rule = Arc::new(rule(20));
+        together.pending.push(Pending { rule, shared_end: 90, due: Instant::now() });
+        assert_eq!(together.due(&mut board, &mut ledger).len(), 1, "one that was merged before Redis left");
     }
 
     #[test]

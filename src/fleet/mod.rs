@@ -168,6 +168,11 @@ impl Fleet {
         Ok(Self { options, link, run, cache, spent, untold: false, may_have_lost: false, first: None })
     }
 
+    /// Changes [`FleetOptions::settle`], as other rules with longer panes do.
+    pub fn set_settle(&mut self, settle: Duration) {
+        self.options.settle = settle;
+    }
+
     /// Where Redis is, without user and password.
     pub fn server(&self) -> String {
         self.link.server()
