@@ -303,6 +303,30 @@ fn an_hour_that_redis_has_in_an_older_state_is_not_spent_again() {
 }
 
 #[test]
+fn an_older_state_is_not_believed_where_nobody_may_ask_which_server_it_is() {
+    if !is_installed() {
+        return;
+    }
+    let (mut server, _) = settled();
+    let let_in = |server: &Server| {
+        let words = ["SETUSER", "limited", "on", ">secret", "~*", "+@all", "-info"];
+        server.ask(redis::cmd("ACL").arg(&words).to_owned()).unwrap();
+    };
+    let fleet = |server: &Server, name: &str| {
+        let (url, settle) = (format!("{}?user=limited&pass=secret", server.url()), Duration::from_secs(3600));
+        Fleet::new(FleetOptions { url, settle, ..server.options(name) }).unwrap()
+    };
+    let_in(&server);
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    server.ask(redis::cmd("SAVE")).unwrap();
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    server.restart();
+    let_in(&server);
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
+}
+
+#[test]
 fn the_division_of_an_hour_outlives_redis() {
     if !is_installed() {
         return;

@@ -3,7 +3,12 @@
 -- before in this order, the next series after '+' (reserved) or '-'; none to ask only.
 local hour, seen = KEYS[1], KEYS[2]
 local who = '~' .. ARGV[2]
-if #ARGV > 3 then
+if #ARGV == 3 then
+  -- It has connected anew. Where it may not ask which server this is, it may be one that knows less than the last one.
+  if type(redis.pcall('INFO', 'server')) ~= 'string' then
+    redis.call('HDEL', seen, 'since')
+  end
+else
   local is_lost = false
   for at = 4, #ARGV do
     local series = string.sub(ARGV[at], 2)
