@@ -30,8 +30,6 @@ pub(super) struct Together {
     /// The most distinct series of all instances in a clock hour, and what each is to have of it for itself.
     budget: u64,
     wanted_part: u64,
-    /// What each has for itself, by hour: it stays what it is until the hour's end.
-    parts: BTreeMap<u64, u64>,
     /// The merged series that always have their place.
     reserved: Vec<Series>,
     pending: Vec<Pending>,
@@ -91,7 +89,6 @@ impl Together {
             causes,
             budget: 0,
             wanted_part: 0,
-            parts: BTreeMap::new(),
             reserved: Vec::new(),
             pending: Vec::new(),
             retry_at: None,
@@ -121,17 +118,14 @@ impl Together {
     /// of them that asks Redis, and other rules change that from the next hour on: what was spent by one division would
     /// exceed the budget of another.
     pub fn part(&mut self, unix: u64) -> u64 {
-        const HOURS: usize = 3;
         let (hour, wanted) = (unix / 3600, self.wanted_part);
-        if let Some(part) = self.parts.get(&hour) {
-            return *part;
+        if let Some(part) = self.fleet.known_part(hour) {
+            return part;
         }
-        let part = self.ask(|fleet| fleet.part(hour, wanted)).unwrap_or(wanted);
-        self.parts.insert(hour, part);
-        while self.parts.len() > HOURS {
-            self.parts.pop_first();
-        }
-        part
+        self.ask(|fleet| fleet.part(hour, wanted)).unwrap_or_else(|| {
+            self.fleet.keep_part(hour, wanted);
+            wanted
+        })
     }
 
     /// What all instances may publish together in that hour.

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 1_000;
 pub(super) struct Spent {
     /// With each series, whether it is reserved.
     hours: BTreeMap<u64, BTreeMap<Series, bool>>,
-    /// What each instance may publish alone in an hour, as Redis has said.
+    /// What each instance may publish alone in an hour, as Redis has said or this one has taken while it was away.
     parts: BTreeMap<u64, u64>,
     /// The hour that Redis is being told of, where that has taken longer than a call may. Nothing is added meanwhile, so
     /// that the order stays as it is.
@@ -186,9 +186,19 @@ impl Fleet {
     pub fn part(&mut self, hour: u64, wanted: u64) -> Result<u64, FleetError> {
         let args = [number(wanted), number(HOUR_LIVES)];
         let part = self.call(self.deadline(), &PART, &[self.part_key(hour)], &args)?;
+        self.keep_part(hour, part);
+        Ok(part)
+    }
+
+    /// What was said of that hour before, which holds until its end.
+    pub fn known_part(&self, hour: u64) -> Option<u64> {
+        self.spent.parts.get(&hour).copied()
+    }
+
+    /// Keeps to this part in that hour: nobody could be asked. Redis is told when it is there.
+    pub fn keep_part(&mut self, hour: u64, part: u64) {
         self.spent.parts.insert(hour, part);
         keep_nearest(&mut self.spent.parts, hour);
-        Ok(part)
     }
 
     pub(super) fn hour_key(&self, hour: u64) -> String {

@@ -303,6 +303,21 @@ fn an_hour_that_redis_has_in_an_older_state_is_not_spent_again() {
 }
 
 #[test]
+fn a_division_that_was_made_without_redis_is_told_when_it_is_there() {
+    if !is_installed() {
+        return;
+    }
+    let mut server = Server::start(&[]);
+    let (mut one, mut other) = (server.fleet("a"), server.fleet("b"));
+    server.kill();
+    assert!(one.part(7, 50).unwrap_err().is_away());
+    one.keep_part(7, 50);
+    server.restart();
+    assert_eq!((one.part(8, 50).unwrap(), other.part(7, 20).unwrap()), (50, 50));
+    assert_eq!([7, 8, 9].map(|hour| other.known_part(hour)), [Some(50), None, None]);
+}
+
+#[test]
 fn an_older_state_is_not_believed_where_nobody_may_ask_which_server_it_is() {
     if !is_installed() {
         return;
