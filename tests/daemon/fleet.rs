@@ -1,6 +1,7 @@
 //! Four daemons and a real Redis: one true top, whatever is killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -160,6 +161,31 @@ fn whoever_stops_last_publishes_the_last_pane_of_all() {
     let got = fleet.agent.got();
     never_more(&got, &[("known", 10), ("x", 150)]);
     assert!(!got.points().iter().any(|point| point.tags.contains("merged:false")), "Redis was there");
+}
+
+#[test]
+fn a_redis_that_hangs_keeps_nobody_from_ending() {
+    if !is_installed() {
+        return;
+    }
+    let mut fleet = Fleet::new(500);
+    fleet.send(0, "known", 10);
+    fleet.published(&[("known", 10)]);
+    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 10));
+    let daemons = std::mem::take(&mut fleet.daemons);
+    let start = Instant::now();
+    fleet.redis.while_stopped(|| {
+        daemons.iter().flatten().for_each(|daemon| daemon.signal(Signal::SIGTERM));
+        daemons.into_iter().flatten().for_each(|daemon| assert_eq!(daemon.end().0, Some(143)));
+    });
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    for at in 0..INSTANCES {
+        let instance = format!("instance:instance-{at}");
+        fleet.agent.until(&format!("{instance} has published its own share"), |got| {
+            let is_own = |point: &Point| point.name == METRIC && point.tags.contains(&instance);
+            got.points().iter().any(is_own).then_some(())
+        });
+    }
 }
 
 #[test]
