@@ -147,10 +147,10 @@ impl Aggregator {
             // What the thread that dropped the last handle has counted is seen from here on.
             fence(Ordering::Acquire);
             let sequence = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
-            closed.push(active.end_pane(now, early, sequence));
+            closed.push((active.retired, active.end_pane(now, early, sequence)));
             !is_last
         });
-        closed
+        joined(closed)
     }
 
     /// How long until a pane may be due; none without rules.
@@ -202,6 +202,27 @@ impl Active {
         };
         Closed { rule: self.rule.clone(), pane, counter: Arc::downgrade(&self.counter) }
     }
+}
+
+/// What a rule has counted that was replaced by one of the same address, as with another capacity, goes to that one where
+/// both end together: they publish the same series.
+fn joined(closed: Vec<(bool, Closed)>) -> Vec<Closed> {
+    let (retired, present): (Vec<_>, Vec<_>) = closed.into_iter().partition(|(is_retired, _)| *is_retired);
+    let mut present: Vec<Closed> = present.into_iter().map(|(_, closed)| closed).collect();
+    let mut gone = Vec::new();
+    for (_, old) in retired {
+        let is_next = |new: &&mut Closed| {
+            (&new.rule.address, new.pane.shared_end) == (&old.rule.address, old.pane.shared_end)
+        };
+        let Some(new) = present.iter_mut().find(is_next) else {
+            gone.push(old);
+            continue;
+        };
+        new.pane.counts.merge(&old.pane.counts);
+        new.pane.seconds = new.pane.seconds.max(old.pane.seconds);
+    }
+    gone.append(&mut present);
+    gone
 }
 
 fn next_multiple(unix: Duration, pane: Duration) -> Duration {

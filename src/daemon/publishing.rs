@@ -102,7 +102,7 @@ pub struct Publishing {
 /// How long the thread sleeps at most, so that the log and the forwarder have their turn.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How long the end waits for an Agent that is away.
+/// How long the end waits for an Agent that is away, and for another instance that publishes.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Publishing {
@@ -142,8 +142,19 @@ impl Publishing {
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        if let Some(together) = &mut self.together {
+            together.leave();
+        }
         let last = self.shared.aggregator.close_all(self.shared.clock.now());
+        let end = Instant::now() + PATIENCE;
         self.publish(last);
+        // Another instance that stops has begun to publish.
+        while let Some(wait) = self.together.as_ref().and_then(Together::wait)
+            && Instant::now() + wait < end
+        {
+            std::thread::sleep(wait);
+            self.publish(Vec::new());
+        }
         self.forwarder.finish(PATIENCE);
         self.write_log();
     }

@@ -30,8 +30,6 @@ pub(super) struct Together {
     /// The most distinct series of all instances in a clock hour, and what each is to have of it for itself.
     budget: u64,
     wanted_part: u64,
-    /// What each has for itself, by hour: it stays what it is until the hour's end.
-    parts: BTreeMap<u64, u64>,
     /// The merged series that always have their place.
     reserved: Vec<Series>,
     pending: Vec<Pending>,
@@ -39,6 +37,8 @@ pub(super) struct Together {
     retry_at: Option<Instant>,
     /// Whether there are panes that Redis may not have.
     has_gaps: bool,
+    /// Whether this instance is being stopped.
+    is_leaving: bool,
     seen: u32,
 }
 
@@ -89,11 +89,11 @@ impl Together {
             causes,
             budget: 0,
             wanted_part: 0,
-            parts: BTreeMap::new(),
             reserved: Vec::new(),
             pending: Vec::new(),
             retry_at: None,
             has_gaps: false,
+            is_leaving: false,
             seen: 0,
         }
     }
@@ -110,23 +110,22 @@ impl Together {
         self.budget = budget;
         self.wanted_part = budget.saturating_sub(of_rules) / 2 / self.instances();
         self.reserved = reserved_of(rules, &[]);
+        let longest = rules.iter().map(|rule| rule.pane_seconds).max().unwrap_or_default();
+        self.fleet.set_settle(Duration::from_secs(longest) + self.place.grace);
     }
 
     /// What this instance may publish alone in the clock hour of `unix`. All instances divide an hour alike, as the first
     /// of them that asks Redis, and other rules change that from the next hour on: what was spent by one division would
     /// exceed the budget of another.
     pub fn part(&mut self, unix: u64) -> u64 {
-        const HOURS: usize = 3;
         let (hour, wanted) = (unix / 3600, self.wanted_part);
-        if let Some(part) = self.parts.get(&hour) {
-            return *part;
+        if let Some(part) = self.fleet.known_part(hour) {
+            return part;
         }
-        let part = self.ask(|fleet| fleet.part(hour, wanted)).unwrap_or(wanted);
-        self.parts.insert(hour, part);
-        while self.parts.len() > HOURS {
-            self.parts.pop_first();
-        }
-        part
+        self.ask(|fleet| fleet.part(hour, wanted)).unwrap_or_else(|| {
+            self.fleet.keep_part(hour, wanted);
+            wanted
+        })
     }
 
     /// What all instances may publish together in that hour.
@@ -146,7 +145,8 @@ impl Together {
         // A Redis that came back at once may have come back empty.
         self.has_gaps |= merged.is_none() | self.fleet.may_have_lost();
         let Some(merged) = merged else { return self.alone(rule, board, ledger) };
-        let grace = if merged.is_complete() { Duration::ZERO } else { self.place.grace };
+        let waits = !merged.is_complete() && !self.is_leaving;
+        let grace = if waits { self.place.grace } else { Duration::ZERO };
         self.pending.push(Pending { rule: rule.clone(), shared_end, due: Instant::now() + grace });
         if self.has_gaps {
             // What was merged before stays as it is, so that no pane is counted twice.
@@ -164,8 +164,30 @@ impl Together {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
+    /// Begins to stop: what is merged from now on are the last panes, and nothing waits for panes of others.
+    pub fn leave(&mut self) {
+        self.is_leaving = true;
+        let now = Instant::now();
+        self.pending.iter_mut().for_each(|one| one.due = now);
+    }
+
+    /// Forgets the panes that other instances will publish.
+    fn leave_to_others(&mut self) {
+        let mut last: BTreeMap<_, (Arc<Rule>, u64)> = BTreeMap::new();
+        let key = |rule: &Rule| (rule.address.clone(), rule.pane_seconds);
+        for one in &self.pending {
+            let (_, end) = last.entry(key(&one.rule)).or_insert_with(|| (one.rule.clone(), 0));
+            *end = one.shared_end.max(*end);
+        }
+        last.retain(|_, (rule, end)| self.ask(|fleet| fleet.has_others(rule, *end)) == Some(true));
+        self.pending.retain(|one| !last.contains_key(&key(&one.rule)));
+    }
+
     /// What is due to be published, by this instance or by another.
     pub fn due(&mut self, board: &mut Board, ledger: &mut Ledger) -> Vec<Outcome> {
+        if self.is_leaving {
+            self.leave_to_others();
+        }
         let now = Instant::now();
         let (due, later): (Vec<Pending>, _) =
             std::mem::take(&mut self.pending).into_iter().partition(|one| one.due <= now);
@@ -176,7 +198,8 @@ impl Together {
     fn one_due(&mut self, mut one: Pending, board: &mut Board, ledger: &mut Ledger) -> Option<Outcome> {
         let outcome = match self.ask(|fleet| fleet.claim(&one.rule, one.shared_end)) {
             Some(Claim::Held { retry }) => {
-                one.due = Instant::now() + retry.max(SHORTEST);
+                // Who stops at the same time may have begun before this one's pane was merged.
+                one.due = Instant::now() + if self.is_leaving { SHORTEST } else { retry.max(SHORTEST) };
                 self.pending.push(one);
                 return None;
             }
@@ -187,7 +210,11 @@ impl Together {
             }
             None => None,
         };
-        outcome.or_else(|| self.alone(&one.rule, board, ledger))
+        // Of its own, an instance publishes the newest window, once: what it has of earlier panes is in it.
+        let is_newest = |pane: &Pane| pane.shared_end == one.shared_end;
+        outcome.or_else(|| {
+            board.newest(&one.rule).is_some_and(is_newest).then(|| self.alone(&one.rule, board, ledger))?
+        })
     }
 
     /// Says that what was given has been sent.
@@ -196,7 +223,11 @@ impl Together {
         // A map of text and numbers always serialises.
         let state = serde_json::to_string(&turn.told).unwrap_or_default();
         // If it is not heard, another instance publishes the same points again.
-        let _ = self.ask(|fleet| fleet.finish(&outcome.publication.rule, turn.shared_end, &state));
+        let (rule, end, is_leaving) = (&outcome.publication.rule, turn.shared_end, self.is_leaving);
+        let _ = self.ask(|fleet| match is_leaving {
+            true => fleet.finish_early(rule, end, &state),
+            false => fleet.finish(rule, end, &state),
+        });
     }
 
     /// How things are, for the page.
@@ -233,6 +264,10 @@ impl Together {
         ledger.add_refused(admission.refused());
         if let Some(error) = admission.take_error() {
             self.failed(&error);
+            // Redis left before it said whether there is room for these rules: another one publishes, or each for itself.
+            if !publication.gauges.iter().any(|gauge| gauge.name == one.rule.metric) {
+                return None;
+            }
         }
         Some(Outcome {
             publication,
@@ -279,7 +314,7 @@ pub fn host_name() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aggregate::Per;
+    use crate::aggregate::{Aggregator, Moment, Per};
     use crate::fleet::FleetOptions;
 
     const BUDGET: u64 = 100;
@@ -324,6 +359,40 @@ mod tests {
         );
         assert_eq!((together.part(next), together.merged_limit(next)), (5, 80));
         assert_eq!(together.part(present), 10, "a pane that is late");
+    }
+
+    #[test]
+    fn longer_panes_take_longer_to_tell_what_redis_has_lost() {
+        let mut together = without_redis();
+        for (pane_seconds, settle) in [(30, "settle: 35s"), (600, "settle: 605s")] {
+            together.take_rules(&[rule(20), Rule { pane_seconds, ..rule(20) }], BUDGET);
+            assert!(format!("{:?}", together.fleet).contains(settle), "{:?}", together.fleet);
+        }
+    }
+
+    #[test]
+    fn without_redis_a_pane_is_published_once() {
+        let at =
+            |seconds| Moment { elapsed: Duration::from_secs(seconds), unix: Duration::from_secs(seconds) };
+        let (mut together, mut board, mut ledger) = (without_redis(), Board::default(), Ledger::new(BUDGET));
+        let aggregator = Aggregator::new([rule(20)], at(0));
+        let mut published = Vec::new();
+        for end in [30, 60, 90] {
+            let closed = aggregator.close_due(at(end)).pop().unwrap();
+            let rule = board.take(closed);
+            // The second one was merged in time, and waits for others when the third ends.
+            if end == 60 {
+                together.pending.push(Pending { rule, shared_end: end, due: Instant::now() });
+                continue;
+            }
+            published.extend(together.merge(&rule, &mut board, &mut ledger));
+            published.extend(together.due(&mut board, &mut ledger));
+        }
+        let ends = published.iter().map(|outcome| outcome.publication.report.ended_at);
+        assert_eq!(ends.collect::<Vec<_>>(), [30, 90]);
+        let rule = Arc::new(rule(20));
+        together.pending.push(Pending { rule, shared_end: 90, due: Instant::now() });
+        assert_eq!(together.due(&mut board, &mut ledger).len(), 1, "one that was merged before Redis left");
     }
 
     #[test]

@@ -27,8 +27,11 @@ const AT_ONCE: usize = 1_000;
 pub(super) struct Spent {
     /// With each series, whether it is reserved.
     hours: BTreeMap<u64, BTreeMap<Series, bool>>,
-    /// What each instance may publish alone in an hour, as Redis has said.
+    /// What each instance may publish alone in an hour, as Redis has said or this one has taken while it was away.
     parts: BTreeMap<u64, u64>,
+    /// The hour that Redis is being told of, where that has taken longer than a call may. Nothing is added meanwhile, so
+    /// that the order stays as it is.
+    telling: Option<u64>,
 }
 
 /// The hours that were next to this one stay, and not the latest: a clock may have been ahead.
@@ -64,8 +67,9 @@ fn marked(series: &Series, is_reserved: bool) -> Vec<u8> {
 
 /// Admits series for all instances together, while one pane of one rule is published.
 ///
-/// What this process knows to be published is admitted without asking. While Redis is away, or has lost the hour and
-/// may be told of it yet by another instance, only that and what is reserved is admitted: the budget holds.
+/// What this process knows to be published is admitted without asking. While Redis is away, only that is: other rules may
+/// have spent what was left of the hour before this instance has read them. Where Redis has lost the hour and may be
+/// told of it yet by another instance, what is reserved is admitted, too.
 #[derive(Debug)]
 pub struct FleetAdmission<'f> {
     fleet: &'f mut Fleet,
@@ -123,8 +127,8 @@ impl<'f> FleetAdmission<'f> {
     fn arguments(&self, hour: u64, most: u64, open: &[&Series]) -> Vec<Vec<u8>> {
         let known = self.fleet.spent.len(hour) as u64;
         let settle = self.fleet.options.settle.as_millis() as u64;
-        let numbers = [self.limit, most, known, settle, HOUR_LIVES, SEEN_LIVES, open.len() as u64];
-        let mut args: Vec<Vec<u8>> = numbers.iter().map(|number| number.to_string().into_bytes()).collect();
+        let mut args = vec![number(self.limit), number(most), self.fleet.run.clone().into_bytes()];
+        args.extend([known, settle, HOUR_LIVES, SEEN_LIVES, open.len() as u64].map(number));
         args.extend(open.iter().map(|series| marked(series, self.reserved.contains(series))));
         // What is reserved matters to what is not.
         if open.iter().any(|series| !self.reserved.contains(series)) {
@@ -143,7 +147,7 @@ impl<'f> FleetAdmission<'f> {
                 }
             }
         }
-        open.iter().map(|series| self.reserved.contains(series)).collect()
+        vec![false; open.len()]
     }
 }
 
@@ -182,9 +186,19 @@ impl Fleet {
     pub fn part(&mut self, hour: u64, wanted: u64) -> Result<u64, FleetError> {
         let args = [number(wanted), number(HOUR_LIVES)];
         let part = self.call(self.deadline(), &PART, &[self.part_key(hour)], &args)?;
+        self.keep_part(hour, part);
+        Ok(part)
+    }
+
+    /// What was said of that hour before, which holds until its end.
+    pub fn known_part(&self, hour: u64) -> Option<u64> {
+        self.spent.parts.get(&hour).copied()
+    }
+
+    /// Keeps to this part in that hour: nobody could be asked. Redis is told when it is there.
+    pub fn keep_part(&mut self, hour: u64, part: u64) {
         self.spent.parts.insert(hour, part);
         keep_nearest(&mut self.spent.parts, hour);
-        Ok(part)
     }
 
     pub(super) fn hour_key(&self, hour: u64) -> String {
@@ -195,7 +209,7 @@ impl Fleet {
         self.key(&format!("part:{hour}"))
     }
 
-    /// Tells Redis what is known to be published.
+    /// Tells Redis what is known to be published, as far as it does not know.
     fn spend_again(&mut self, deadline: Deadline) -> Result<(), FleetError> {
         let told = self.spend(deadline);
         told.map_err(|error| FleetError::of_redis(&self.link.server(), &error))
@@ -204,14 +218,28 @@ impl Fleet {
     /// The same, over a connection that is open.
     pub(super) fn spend(&mut self, deadline: Deadline) -> RedisResult<()> {
         for (hour, series) in &self.spent.hours {
-            let key = self.hour_key(*hour);
-            let all: Vec<Vec<u8>> =
-                series.iter().map(|(series, is_reserved)| marked(series, *is_reserved)).collect();
-            for some in all.chunks(AT_ONCE) {
-                let mut args = vec![HOUR_LIVES.to_string().into_bytes()];
-                args.extend_from_slice(some);
-                self.link.run(deadline, &SPEND, std::slice::from_ref(&key), &args)?;
+            let keys = [self.hour_key(*hour), self.key("seen")];
+            let mut args = vec![number(HOUR_LIVES), self.run.clone().into_bytes(), Vec::new()];
+            let told = self.link.run(deadline, &SPEND, &keys, &args)?;
+            let mut told: usize = redis::from_redis_value(told)?;
+            if told >= series.len() {
+                continue;
             }
+            // What Redis has lost is told from the beginning, and what a call had no time for by the next one.
+            if self.spent.telling.replace(*hour) != Some(*hour) {
+                told = 0;
+            }
+            let mut rest = series.iter().skip(told).peekable();
+            while rest.peek().is_some() {
+                args.truncate(2);
+                args.push(number(told as u64));
+                args.extend(
+                    rest.by_ref().take(AT_ONCE).map(|(series, is_reserved)| marked(series, *is_reserved)),
+                );
+                self.link.run(deadline, &SPEND, &keys, &args)?;
+                told += args.len() - 3;
+            }
+            self.spent.telling = None;
         }
         for (hour, part) in &self.spent.parts {
             let key = self.part_key(*hour);

@@ -3,7 +3,8 @@
 //! At the end of a pane, each instance calls [`Fleet::merge`]. Then each asks with [`Fleet::claim`] whether it is the
 //! one to publish; that one takes the panes of all with [`Fleet::panes`], makes a report and gauges of them within
 //! [`Fleet::admission`], sends them, and says so with [`Fleet::finish`]. If it dies before that, another one is given
-//! the claim, and writes the same points again.
+//! the claim, and writes the same points again. One that is stopped publishes what nobody else will, as
+//! [`Fleet::has_others`] says.
 //!
 //! **What is in Redis.** A pane is one hash, with one field for each part that an instance has counted. A part is
 //! opaque bytes and never changes. So merging is one write that may be repeated, it takes Redis no time whatever the
@@ -40,7 +41,7 @@ pub use error::FleetError;
 
 use admission::Spent;
 use link::{CLAIM, Deadline, FINISH, Link, Lua, MERGE, NAMES, PARTS};
-use shared::{Cache, instance_of, is_last, part_name};
+use shared::{Cache, instance_of, is_last, part_name, run_of};
 
 /// The most ids that one instance tells of a pane; the others are told as a sum, with a bound.
 pub const MOST_IDS: usize = 10_000;
@@ -167,6 +168,11 @@ impl Fleet {
         Ok(Self { options, link, run, cache, spent, untold: false, may_have_lost: false, first: None })
     }
 
+    /// Changes [`FleetOptions::settle`], as other rules with longer panes do.
+    pub fn set_settle(&mut self, settle: Duration) {
+        self.options.settle = settle;
+    }
+
     /// Where Redis is, without user and password.
     pub fn server(&self) -> String {
         self.link.server()
@@ -191,7 +197,9 @@ impl Fleet {
         let is_early = pane.ended_at < pane.shared_end;
         let name = part_name(&self.run, sequence, &self.options.instance, is_early);
         let known = self.spent.len(hour) as u64;
-        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), number(pane_lives(rule)), number(known)];
+        let lives = number(pane_lives(rule));
+        // Who is not let in hears that from Redis only up to ten words.
+        let args = [name.into_bytes(), part::encode(pane, MOST_IDS), lives, number(known)];
         let (is_new, first, is_short, names): (bool, String, bool, Vec<String>) =
             self.call(self.deadline(), &MERGE, &keys, &args)?;
         // Redis may have lost something without that the connection was closed.
@@ -228,10 +236,45 @@ impl Fleet {
     ///
     /// When Redis is away, or refuses. Another instance publishes the pane again then, which does no harm.
     pub fn finish(&mut self, rule: &Rule, shared_end: u64, state: &str) -> Result<(), FleetError> {
+        self.end_turn(rule, shared_end, state, Some(number(pane_lives(rule))))
+    }
+
+    /// The same, by an instance that is stopped: whoever is there at the pane's end may publish it again, with more in it.
+    ///
+    /// # Errors
+    ///
+    /// When Redis is away, or refuses.
+    pub fn finish_early(&mut self, rule: &Rule, shared_end: u64, state: &str) -> Result<(), FleetError> {
+        self.end_turn(rule, shared_end, state, None)
+    }
+
+    fn end_turn(
+        &mut self,
+        rule: &Rule,
+        shared_end: u64,
+        state: &str,
+        lives: Option<Vec<u8>>,
+    ) -> Result<(), FleetError> {
         let keys = self.claim_keys(rule, shared_end);
-        let (end, lives) = (number(shared_end), [pane_lives(rule), STATE_LIVES].map(number));
-        let args = [&[end, state.as_bytes().to_vec()], &lives[..]].concat();
+        let mut args = vec![number(shared_end), state.as_bytes().to_vec(), number(STATE_LIVES), self.owner()];
+        args.extend(lives);
         self.call::<i64>(self.deadline(), &FINISH, &keys, &args).map(|_| ())
+    }
+
+    /// Whether there is another instance to publish this pane, the last one of an instance that is stopped: one that has
+    /// merged this pane or the one before to its end, and was not stopped since.
+    ///
+    /// # Errors
+    ///
+    /// When Redis is away, or refuses.
+    pub fn has_others(&mut self, rule: &Rule, shared_end: u64) -> Result<bool, FleetError> {
+        let before = shared_end.saturating_sub(rule.pane_seconds);
+        let keys = [before, shared_end].map(|end| self.pane_key(rule, end));
+        let names: [Vec<String>; 2] = self.call(self.deadline(), &NAMES, &keys, &[])?;
+        let stopped: BTreeSet<&str> =
+            names[1].iter().filter(|name| !is_last(name)).map(|name| run_of(name)).collect();
+        let is_other = |name: &String| instance_of(name) != self.options.instance && is_last(name);
+        Ok(names.iter().flatten().any(|name| is_other(name) && !stopped.contains(run_of(name))))
     }
 
     /// The panes of all instances in the window that ends at `shared_end`, oldest first. A pane in which nobody has

@@ -18,6 +18,11 @@ pub(super) fn is_last(name: &str) -> bool {
     !name.split(':').nth(1).is_some_and(|number| number.ends_with('-'))
 }
 
+/// The run of a process that a part is of.
+pub(super) fn run_of(name: &str) -> &str {
+    name.split_once(':').map_or(name, |(run, _)| run)
+}
+
 /// The instance that a part is of.
 pub(super) fn instance_of(name: &str) -> &str {
     name.splitn(3, ':').nth(2).unwrap_or(name)

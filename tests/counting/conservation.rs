@@ -96,10 +96,29 @@ fn a_rule_that_changes_what_it_publishes_goes_on_with_what_it_has_counted() {
 fn panes_of_a_rule_that_was_changed_have_other_numbers_than_those_before() {
     // Instances merge each pane under its number: two with the same would count once.
     let aggregator = Aggregator::new([rule()], at(0.0));
-    aggregator.set_rules([Rule { capacity: 2_048, ..rule() }], at(5.0));
-    let closed = aggregator.close_due(at(30.0));
-    assert_eq!((closed.len(), closed[0].pane.shared_end), (2, closed[1].pane.shared_end));
+    aggregator.set_rules([Rule { pane_seconds: 60, ..rule() }], at(5.0));
+    let mut closed = aggregator.close_due(at(30.0));
+    closed.extend(aggregator.close_due(at(60.0)));
+    assert_eq!(closed.len(), 2);
     assert_ne!(closed[0].pane.sequence, closed[1].pane.sequence);
+}
+
+#[test]
+fn a_rule_with_another_capacity_tells_one_pane_with_what_was_counted_before() {
+    for (before, after) in [(65_536, 2_048), (2_048, 65_536)] {
+        let aggregator = Aggregator::new([Rule { capacity: before, ..rule() }], at(0.0));
+        aggregator.handle(&rule().metric).unwrap().add("a", 20);
+        aggregator.set_rules([Rule { capacity: after, ..rule() }], at(5.0));
+        aggregator.handle(&rule().metric).unwrap().add("a", 10);
+        let closed = aggregator.close_due(at(30.0));
+        assert_eq!((closed.len(), total(&closed)), (1, 30), "two would be two values of the same series");
+        assert_eq!((closed[0].pane.seconds, closed[0].rule.capacity), (30.0, after));
+        // One that goes on to the next pane does not take what ends before.
+        aggregator.handle(&rule().metric).unwrap().add("a", 7);
+        aggregator.set_rules([Rule { capacity: before, ..rule() }], at(50.0));
+        assert_eq!(total(&aggregator.close_due(at(60.0))), 7);
+        assert!(aggregator.close_due(at(90.0)).iter().all(|closed| closed.rule.capacity == before));
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Four daemons and a real Redis: one true top, whatever is killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
 
 use bellwether::aggregate::publish::OTHER;
 use bellwether::aggregate::{OWN_SERIES, Rule};
@@ -47,6 +50,13 @@ impl Fleet {
         let expected: BTreeMap<String, u64> = expected.iter().map(|(id, n)| ((*id).to_owned(), *n)).collect();
         self.agent
             .until(&format!("{expected:?} is published"), |got| (merged(got) == expected).then_some(()));
+    }
+
+    /// Stops some, all at once.
+    fn stop(&mut self, some: std::ops::Range<usize>) {
+        let daemons: Vec<Daemon> = self.daemons[some].iter_mut().filter_map(Option::take).collect();
+        daemons.iter().for_each(|daemon| daemon.signal(Signal::SIGTERM));
+        daemons.into_iter().for_each(|daemon| assert_eq!(daemon.end().0, Some(143)));
     }
 
     fn kill(&mut self, at: usize) {
@@ -126,6 +136,56 @@ fn killing_the_publisher_loses_and_doubles_nothing_that_was_merged() {
     fleet.send(0, "x", 10);
     fleet.published(&[("known", 10), ("x", 140)]);
     never_more(&fleet.agent.got(), &[("known", 10), ("x", 140)]);
+}
+
+#[test]
+fn whoever_stops_last_publishes_the_last_pane_of_all() {
+    if !is_installed() {
+        return;
+    }
+    let mut fleet = Fleet::new(500);
+    fleet.send(0, "known", 10);
+    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 25));
+    fleet.published(&[("known", 10), ("x", 100)]);
+    // One after the other, each in a pane of its own; then the last two at once.
+    for (some, events) in [(0..1, 110), (1..2, 120), (2..4, 140)] {
+        some.clone().for_each(|at| fleet.send(at, "x", 10));
+        fleet.stop(some);
+        fleet.published(&[("known", 10), ("x", events)]);
+    }
+    // One that is alone among those that there should be.
+    fleet.daemons[0] = Some(fleet.start(0));
+    fleet.send(0, "x", 10);
+    fleet.stop(0..1);
+    fleet.published(&[("known", 10), ("x", 150)]);
+    let got = fleet.agent.got();
+    never_more(&got, &[("known", 10), ("x", 150)]);
+    assert!(!got.points().iter().any(|point| point.tags.contains("merged:false")), "Redis was there");
+}
+
+#[test]
+fn a_redis_that_hangs_keeps_nobody_from_ending() {
+    if !is_installed() {
+        return;
+    }
+    let mut fleet = Fleet::new(500);
+    fleet.send(0, "known", 10);
+    fleet.published(&[("known", 10)]);
+    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 10));
+    let daemons = std::mem::take(&mut fleet.daemons);
+    let start = Instant::now();
+    fleet.redis.while_stopped(|| {
+        daemons.iter().flatten().for_each(|daemon| daemon.signal(Signal::SIGTERM));
+        daemons.into_iter().flatten().for_each(|daemon| assert_eq!(daemon.end().0, Some(143)));
+    });
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    for at in 0..INSTANCES {
+        let instance = format!("instance:instance-{at}");
+        fleet.agent.until(&format!("{instance} has published its own share"), |got| {
+            let is_own = |point: &Point| point.name == METRIC && point.tags.contains(&instance);
+            got.points().iter().any(is_own).then_some(())
+        });
+    }
 }
 
 #[test]

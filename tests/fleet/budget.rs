@@ -7,7 +7,7 @@ use std::time::Duration;
 use bellwether::aggregate::{Admission, Id, Series};
 use bellwether::fleet::{Fleet, FleetOptions};
 
-use crate::support::{END, Random, Server, is_installed, pane, rule};
+use crate::support::{END, Random, Server, is_installed, pane, rule, wait_until};
 
 fn series(name: &str, id: u64) -> Series {
     Series::new(name, &[format!("id:{id}")])
@@ -112,7 +112,7 @@ fn it_admits_what_the_ledger_of_one_process_admits() {
 }
 
 #[test]
-fn while_redis_is_away_nothing_new_is_admitted_but_what_is_reserved() {
+fn while_redis_is_away_nothing_is_admitted_that_was_not_before() {
     if !is_installed() {
         return;
     }
@@ -125,8 +125,9 @@ fn while_redis_is_away_nothing_new_is_admitted_but_what_is_reserved() {
     let mut admission = fleet.admission(4, &reserved);
     assert_eq!(admission.admit(END, 9, &[known.clone(), new.clone()]), [true, false]);
     assert!(admission.take_error().unwrap().is_away());
-    assert_eq!(admission.admit(END, 9, &reserved), [true, true]);
-    assert_eq!((admission.take_error(), admission.refused()), (None, 1), "it is not asked twice");
+    // Whether there is still room for what is reserved, other rules may have decided.
+    assert_eq!(admission.admit(END, 9, &reserved), [false, false]);
+    assert_eq!((admission.take_error(), admission.refused()), (None, 3), "it is not asked twice");
     // It comes back empty, and is told what was published.
     server.restart();
     let mut other = server.fleet("b");
@@ -229,6 +230,64 @@ fn who_publishes_nothing_new_tells_again_what_redis_has_lost() {
 }
 
 #[test]
+fn who_tells_first_what_redis_has_lost_does_not_hide_what_others_know() {
+    if !is_installed() {
+        return;
+    }
+    let (server, fleet) = settled();
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    server.flush();
+    // The one that knows more is done before the other one begins.
+    for fleet in [&mut other, &mut one] {
+        for end in [END + 30, END + 60] {
+            fleet.merge(&rule(), &pane(end, []), end).unwrap();
+        }
+    }
+    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 3..4)), [false]);
+}
+
+#[test]
+fn an_hour_that_was_evicted_is_told_by_all_before_anything_new_is_admitted() {
+    if !is_installed() {
+        return;
+    }
+    let (server, fleet) = settled();
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    server.ask(redis::cmd("DEL").arg(format!("{{bellwether:test}}:hour:{}", END / 3600)).to_owned()).unwrap();
+    // It is told as soon as a pane is merged, which is before anything is to be admitted.
+    for end in [END + 30, END + 60] {
+        other.merge(&rule(), &pane(end, []), end).unwrap();
+    }
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 3..4)), [false]);
+}
+
+#[test]
+fn what_takes_longer_to_tell_than_a_call_may_is_told_by_several() {
+    const MANY: u64 = 30_000;
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let timeout = Duration::from_millis(25);
+    let mut fleet = Fleet::new(FleetOptions { timeout, ..server.options("a") }).unwrap();
+    for some in ids("a", 0..MANY).chunks(500) {
+        wait_until("they are admitted", || {
+            fleet.admission(MANY, &[]).admit(END, MANY, some).iter().all(|admitted| *admitted)
+        });
+    }
+    server.flush();
+    // What is merged says that all is lost; then it is told.
+    wait_until("it is merged", || fleet.merge(&rule(), &pane(END, []), 1).is_ok());
+    wait_until("all is told", || fleet.merge(&rule(), &pane(END, []), 1).is_ok());
+    assert_eq!(admit(&mut server.fleet("b"), MANY, &[], MANY, &ids("b", 0..1)), [false]);
+}
+
+#[test]
 fn an_hour_that_redis_has_in_an_older_state_is_not_spent_again() {
     if !is_installed() {
         return;
@@ -240,6 +299,45 @@ fn an_hour_that_redis_has_in_an_older_state_is_not_spent_again() {
     assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
     // It comes back with what it had on disk.
     server.restart();
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
+}
+
+#[test]
+fn a_division_that_was_made_without_redis_is_told_when_it_is_there() {
+    if !is_installed() {
+        return;
+    }
+    let mut server = Server::start(&[]);
+    let (mut one, mut other) = (server.fleet("a"), server.fleet("b"));
+    server.kill();
+    assert!(one.part(7, 50).unwrap_err().is_away());
+    one.keep_part(7, 50);
+    server.restart();
+    assert_eq!((one.part(8, 50).unwrap(), other.part(7, 20).unwrap()), (50, 50));
+    assert_eq!([7, 8, 9].map(|hour| other.known_part(hour)), [Some(50), None, None]);
+}
+
+#[test]
+fn an_older_state_is_not_believed_where_nobody_may_ask_which_server_it_is() {
+    if !is_installed() {
+        return;
+    }
+    let (mut server, _) = settled();
+    let let_in = |server: &Server| {
+        let words = ["SETUSER", "limited", "on", ">secret", "~*", "+@all", "-info"];
+        server.ask(redis::cmd("ACL").arg(&words).to_owned()).unwrap();
+    };
+    let fleet = |server: &Server, name: &str| {
+        let (url, settle) = (format!("{}?user=limited&pass=secret", server.url()), Duration::from_secs(3600));
+        Fleet::new(FleetOptions { url, settle, ..server.options(name) }).unwrap()
+    };
+    let_in(&server);
+    let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
+    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    server.ask(redis::cmd("SAVE")).unwrap();
+    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    server.restart();
+    let_in(&server);
     assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
 }
 

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bellwether::aggregate::Pane;
 use bellwether::fleet::{Claim, Fleet, FleetOptions};
 
-use crate::support::{END, Server, is_installed, rule, wait_until};
+use crate::support::{END, Server, is_installed, pane, rule, wait_until};
 
 fn yours(state: Option<&str>) -> Claim {
     Claim::Yours { state: state.map(str::to_owned) }
@@ -80,6 +81,33 @@ fn a_lease_that_has_run_out_hands_over() {
     a.finish(&rule, END + 1, "newer").unwrap();
     a.finish(&rule, END, "older").unwrap();
     assert_eq!(a.claim(&rule, END + 2).unwrap(), yours(Some("newer")));
+}
+
+#[test]
+fn who_is_stopped_publishes_what_nobody_else_will_and_lets_others_publish_more() {
+    if !is_installed() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (rule, mut a, mut b, mut again) = (rule(), server.fleet("a"), server.fleet("b"), server.fleet("a"));
+    let stopped = |end: u64| Pane { ended_at: end - 7, ..pane(end, []) };
+    assert!(!a.has_others(&rule, END).unwrap());
+    b.merge(&rule, &pane(END, []), 1).unwrap();
+    assert!(!b.has_others(&rule, END).unwrap(), "itself");
+    assert!(a.has_others(&rule, END).unwrap() && a.has_others(&rule, END + 30).unwrap());
+    assert!(!a.has_others(&rule, END + 60).unwrap(), "it was killed");
+    b.merge(&rule, &stopped(END + 30), 2).unwrap();
+    a.merge(&rule, &stopped(END + 30), 1).unwrap();
+    assert!(!a.has_others(&rule, END + 30).unwrap(), "it was stopped, too");
+    assert_eq!(a.claim(&rule, END + 30).unwrap(), yours(None));
+    assert!(is_held(&b.claim(&rule, END + 30).unwrap()));
+    a.finish_early(&rule, END + 30, "told").unwrap();
+    assert_eq!(again.claim(&rule, END + 30).unwrap(), yours(Some("told")));
+    a.finish_early(&rule, END + 30, "told").unwrap();
+    assert!(is_held(&b.claim(&rule, END + 30).unwrap()), "the claim of another one stays");
+    again.finish(&rule, END + 30, "told").unwrap();
+    a.finish_early(&rule, END + 30, "told").unwrap();
+    assert_eq!(b.claim(&rule, END + 30).unwrap(), Claim::Done);
 }
 
 #[test]

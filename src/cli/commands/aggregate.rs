@@ -37,7 +37,7 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
         threads: usize::from(arguments.threads),
         ledger: session.project.state_directory().join("aggregate").join(&session.name),
         lock_timeout: Duration::from_secs(global.lock_timeout),
-        fleet: fleet(arguments, &session.name, &setup),
+        fleet: fleet(arguments, &session.name),
     };
     let place = options.fleet.as_ref().map(|(_, place)| place.clone());
     let rules = setup.rules.rules.len();
@@ -84,14 +84,10 @@ pub async fn run(arguments: &AggregateArguments, global: &Global, output: &mut O
 }
 
 /// This instance among others, if there are.
-fn fleet(arguments: &AggregateArguments, environment: &str, setup: &Setup) -> Option<(FleetOptions, Place)> {
+fn fleet(arguments: &AggregateArguments, environment: &str) -> Option<(FleetOptions, Place)> {
     let RedisUrl(url) = arguments.redis.as_ref()?;
     let instance = arguments.instance.clone().unwrap_or_else(host_name);
-    let longest = setup.rules.rules.iter().map(|rule| rule.pane_seconds).max().unwrap_or_default();
-    let options = FleetOptions {
-        settle: Duration::from_secs(longest + arguments.grace),
-        ..FleetOptions::new(url, environment, &instance, arguments.instances)
-    };
+    let options = FleetOptions::new(url, environment, &instance, arguments.instances);
     let grace = Duration::from_secs(arguments.grace);
     Some((options, Place { instance, instances: arguments.instances, grace }))
 }
