@@ -19,7 +19,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Those that match `pattern`; `*` stays within a part between slashes, `**` does not.
+    /// Those that match `pattern`; `*` stands for anything, slashes included.
     ///
     /// # Errors
     ///
