@@ -14,11 +14,12 @@ use bellwether::aggregate::{Aggregator, Batch, Board, Counts, Rule, most_bytes};
 use support::{at, rule};
 
 const IDS: u64 = 4_000_000;
-const PANES: u64 = 20;
+const PANES: u64 = 40;
 /// After so many, each table has come back to be used again, more than once.
 const GROWTH: u64 = 10;
-/// What the allocator may keep for itself.
-const TOLERANCE: u64 = 1 << 20;
+/// What the allocator may keep for itself: where each table comes to lie, and when, is its own affair. A table that was not given
+/// back in each pane would be many times this.
+const TOLERANCE: u64 = 4 << 20;
 
 #[test]
 fn memory_stays_flat_and_within_its_bound_under_four_million_ids() {
