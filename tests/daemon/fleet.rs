@@ -86,6 +86,15 @@ fn by_id(points: &[Point]) -> BTreeMap<String, u64> {
     rates.iter().map(|(id, rate)| (id.clone(), (rate / known * 10.0).round() as u64)).collect()
 }
 
+/// A fleet that has published a hundred events of `x`, a quarter from each instance, and ten of `known`.
+fn with_a_hundred() -> Fleet {
+    let fleet = Fleet::new(500);
+    fleet.send(0, "known", 10);
+    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 25));
+    fleet.published(&[("known", 10), ("x", 100)]);
+    fleet
+}
+
 #[test]
 fn the_published_top_is_that_of_all_instances_together() {
     if !is_installed() {
@@ -121,10 +130,7 @@ fn killing_the_publisher_loses_and_doubles_nothing_that_was_merged() {
     if !is_installed() {
         return;
     }
-    let mut fleet = Fleet::new(500);
-    fleet.send(0, "known", 10);
-    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 25));
-    fleet.published(&[("known", 10), ("x", 100)]);
+    let mut fleet = with_a_hundred();
     // One after the other, so that whoever publishes is among them, and the last one has to.
     for (killed, events) in [(0, 110), (1, 120), (2, 130)] {
         fleet.kill(killed);
@@ -143,10 +149,7 @@ fn whoever_stops_last_publishes_the_last_pane_of_all() {
     if !is_installed() {
         return;
     }
-    let mut fleet = Fleet::new(500);
-    fleet.send(0, "known", 10);
-    (0..INSTANCES).for_each(|at| fleet.send(at, "x", 25));
-    fleet.published(&[("known", 10), ("x", 100)]);
+    let mut fleet = with_a_hundred();
     // One after the other, each in a pane of its own; then the last two at once.
     for (some, events) in [(0..1, 110), (1..2, 120), (2..4, 140)] {
         some.clone().for_each(|at| fleet.send(at, "x", 10));

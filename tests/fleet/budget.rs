@@ -176,10 +176,33 @@ fn the_first_that_asks_divides_an_hour_for_all() {
     assert_eq!((other.part(8, 20).unwrap(), one.part(8, 50).unwrap()), (20, 20));
 }
 
+/// The time that all are given to tell what they have published is over.
+fn pass_settling(server: &Server) {
+    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+}
+
+/// The hour is gone from Redis, and nothing else.
+fn evict_hour(server: &Server) {
+    server.ask(redis::cmd("DEL").arg(format!("{{bellwether:test}}:hour:{}", END / 3600)).to_owned()).unwrap();
+}
+
+/// Takes all four places of the hour.
+fn fill(one: &mut Fleet, other: &mut Fleet) {
+    assert_eq!(admit(one, 4, &[], 9, &ids("a", 0..1)), [true]);
+    assert_eq!(admit(other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+}
+
+/// Merges two panes, by which an instance learns what Redis has lost, and tells it.
+fn merge_twice(fleet: &mut Fleet) {
+    for end in [END + 30, END + 60] {
+        fleet.merge(&rule(), &pane(end, []), end).unwrap();
+    }
+}
+
 /// Instances that wait for an hour before anything new is admitted to a Redis that knows nothing, and one that knows.
 fn settled() -> (Server, impl Fn(&Server, &str) -> Fleet) {
     let server = Server::start(&[]);
-    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    pass_settling(&server);
     let fleet = |server: &Server, name: &str| {
         Fleet::new(FleetOptions { settle: Duration::from_secs(3600), ..server.options(name) }).unwrap()
     };
@@ -197,14 +220,11 @@ fn an_hour_that_was_evicted_is_not_spent_again_by_who_knows_a_part_of_it() {
     }
     let (server, fleet) = settled();
     let (mut one, mut other, mut fresh) = (fleet(&server, "a"), fleet(&server, "b"), fleet(&server, "c"));
-    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
-    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
-    let evict =
-        || server.ask(redis::cmd("DEL").arg(format!("{{bellwether:test}}:hour:{}", END / 3600)).to_owned());
-    evict().unwrap();
+    fill(&mut one, &mut other);
+    evict_hour(&server);
     assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 1..2)), [false], "who knows a part");
     assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
-    evict().unwrap();
+    evict_hour(&server);
     assert_eq!(admit(&mut fresh, 4, &[], 9, &ids("c", 0..1)), [false], "who knows nothing");
 }
 
@@ -217,15 +237,14 @@ fn who_publishes_nothing_new_tells_again_what_redis_has_lost() {
     let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
     let merge =
         |fleet: &mut Fleet, end| fleet.merge(&rule(), &pane(end, [(Id::Integer(1), 5)]), end).unwrap();
-    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
-    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    fill(&mut one, &mut other);
     server.flush();
     for fleet in [&mut one, &mut other] {
         merge(fleet, END + 30);
         merge(fleet, END + 60);
     }
     // After the time that all are given.
-    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    pass_settling(&server);
     assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..2)), [true, false]);
 }
 
@@ -236,16 +255,12 @@ fn who_tells_first_what_redis_has_lost_does_not_hide_what_others_know() {
     }
     let (server, fleet) = settled();
     let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
-    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
-    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
+    fill(&mut one, &mut other);
     server.flush();
     // The one that knows more is done before the other one begins.
-    for fleet in [&mut other, &mut one] {
-        for end in [END + 30, END + 60] {
-            fleet.merge(&rule(), &pane(end, []), end).unwrap();
-        }
-    }
-    server.ask(redis::cmd("HSET").arg("{bellwether:test}:seen").arg("since").arg(1).to_owned()).unwrap();
+    merge_twice(&mut other);
+    merge_twice(&mut one);
+    pass_settling(&server);
     assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 3..4)), [false]);
 }
 
@@ -256,13 +271,10 @@ fn an_hour_that_was_evicted_is_told_by_all_before_anything_new_is_admitted() {
     }
     let (server, fleet) = settled();
     let (mut one, mut other) = (fleet(&server, "a"), fleet(&server, "b"));
-    assert_eq!(admit(&mut one, 4, &[], 9, &ids("a", 0..1)), [true]);
-    assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 0..3)), [true; 3]);
-    server.ask(redis::cmd("DEL").arg(format!("{{bellwether:test}}:hour:{}", END / 3600)).to_owned()).unwrap();
+    fill(&mut one, &mut other);
+    evict_hour(&server);
     // It is told as soon as a pane is merged, which is before anything is to be admitted.
-    for end in [END + 30, END + 60] {
-        other.merge(&rule(), &pane(end, []), end).unwrap();
-    }
+    merge_twice(&mut other);
     assert_eq!(admit(&mut other, 4, &[], 9, &ids("b", 3..4)), [false]);
 }
 
